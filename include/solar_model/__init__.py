@@ -1,0 +1,1 @@
+"""Agent-based simulation of community solar, and the plain Python of its pipeline."""

@@ -1,0 +1,1 @@
+"""The community model: sun and weather, panels, people and batteries, as Mesa agents."""

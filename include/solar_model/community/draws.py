@@ -1,0 +1,66 @@
+"""Counter-based random numbers: the same key gives the same number, in any order, on any machine.
+
+A draw is a pure function of (seed, household, day, stream, slot); nothing is kept between draws.
+So what one household does never depends on who else is in the file or on what ran before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+U64 = NDArray[np.uint64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def mix(bits: ArrayLike) -> U64:
+    """SplitMix64's finaliser: every input bit changes about half of the output bits.
+
+    Source: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195.
+    """
+    with np.errstate(over="ignore"):
+        x = np.asarray(bits, dtype=np.uint64) + _GOLDEN
+        x = (x ^ (x >> np.uint64(30))) * _MIX_1
+        x = (x ^ (x >> np.uint64(27))) * _MIX_2
+        return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
+
+
+def household_keys(user_id: pl.Series, seed: int) -> U64:
+    """One 64-bit key per household from its UUID and the seed.
+
+    Parameters
+    ----------
+    user_id : polars.Series of str, shape (n,)
+        UUIDs with dashes; upper and lower case give the same key.
+    seed : int
+        Seed of the run; any Python integer, of which 64 bits count.
+
+    Returns
+    -------
+    numpy.ndarray of uint64, shape (n,)
+    """
+    raw = user_id.str.replace_all("-", "", literal=True).str.decode("hex")
+    high = raw.bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+    low = raw.bin.slice(8, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+    return mix(high ^ mix(low ^ mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))))
+
+
+def uniform(keys: ArrayLike, *counters: ArrayLike) -> NDArray[np.float64]:
+    """Uniform numbers in [0, 1), one per broadcast element of keys and counters.
+
+    Parameters
+    ----------
+    keys : array_like of uint64
+        Household keys, or any other 64-bit keys.
+    *counters : array_like of int
+        What tells draws apart: day, stream, slot, …; signed values are taken modulo 2**64.
+    """
+    bits = np.asarray(keys, dtype=np.uint64)
+    for counter in counters:
+        bits = mix(bits ^ mix(np.asarray(counter).astype(np.int64).astype(np.uint64)))
+    # 53 bits fill a double's mantissa exactly: no rounding, so no 1.0
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
