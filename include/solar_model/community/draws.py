@@ -29,6 +29,22 @@ def mix(bits: ArrayLike) -> U64:
         return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
 
 
+def uuid_words(user_id: pl.Series) -> tuple[U64, U64]:
+    """The 128 bits of UUIDs as two numbers: the first and the last 64 bits.
+
+    Parameters
+    ----------
+    user_id : polars.Series of str, shape (n,)
+        UUIDs with dashes, in upper or lower case.
+    """
+    raw = user_id.str.replace_all("-", "", literal=True).str.decode("hex")
+    high, low = (
+        raw.bin.slice(offset, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+        for offset in (0, 8)
+    )
+    return high, low
+
+
 def household_keys(user_id: pl.Series, seed: int) -> U64:
     """One 64-bit key per household from its UUID and the seed.
 
@@ -43,9 +59,7 @@ def household_keys(user_id: pl.Series, seed: int) -> U64:
     -------
     numpy.ndarray of uint64, shape (n,)
     """
-    raw = user_id.str.replace_all("-", "", literal=True).str.decode("hex")
-    high = raw.bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
-    low = raw.bin.slice(8, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+    high, low = uuid_words(user_id)
     return mix(high ^ mix(low ^ mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))))
 
 
