@@ -43,7 +43,10 @@ class Settings(BaseSettings):
         36.1, ge=-90, le=90, description="Latitude of households that name none, north positive."
     )
     site_longitude_deg: float = Field(
-        -79.95, ge=-180, le=180, description="Longitude of households that name none, east positive."
+        -79.95,
+        ge=-180,
+        le=180,
+        description="Longitude of households that name none, east positive.",
     )
     site_timezone: str = Field(
         "America/New_York", description="IANA time zone of households that name none."
