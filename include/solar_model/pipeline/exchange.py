@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from solar_model.errors import ConfigurationError, TransferError
-from solar_model.files import Manifest, atomic_path
+from solar_model.files import Manifest, atomic_write
 from solar_model.pipeline.references import FileReference
 
 
@@ -83,8 +83,8 @@ class FolderExchange:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
+    with source.open("rb") as original, atomic_write(target) as copy:
+        shutil.copyfileobj(original, copy)
 
 
 def open_exchange(url: str) -> FolderExchange:

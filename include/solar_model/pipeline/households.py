@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psycopg
 
-from solar_model.contracts import split_households
 from solar_model.errors import ConfigurationError
-from solar_model.files import write_users
+from solar_model.files import Manifest, write_users
+from solar_model.intake import split_households
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
-from solar_model.ticks import TICK, input_file_name
+from solar_model.settings import parse_weather
+from solar_model.ticks import TICK, input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
 
@@ -90,7 +91,7 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
             states = _copy_to_file(
                 connection,
                 _LAST_STATE,
-                {"tick": tick, "before": tick - TICK, "length": timedelta(minutes=15)},
+                {"tick": tick, "before": tick - TICK, "length": TICK},
                 folder / "states.csv",
             )
     except psycopg.ProgrammingError as error:
@@ -116,7 +117,7 @@ def _copy_to_file(
 
 
 def write_input(
-    connection: Connection, cycle: Cycle, snapshot: Snapshot
+    connection: Connection, cycle: Cycle, snapshot: Snapshot, default_weather: str
 ) -> tuple[FileReference, int]:
     """Write the contract's input file; set aside the households that break the contract.
 
@@ -128,6 +129,8 @@ def write_input(
         The tick.
     snapshot : Snapshot
         From :func:`query`.
+    default_weather : str
+        Weather of a tick for which none is asked and none recorded.
 
     Returns
     -------
@@ -138,7 +141,15 @@ def write_input(
     """
     good, rejected = split_households(_with_states(snapshot))
     path = Path(cycle.work_dir) / input_file_name(cycle.tick_start)
-    manifest = write_users(good, path, tick=cycle.tick_start, seed=cycle.seed)
+    write_users(good, path)
+    Manifest.of(
+        path,
+        rows=len(good),
+        tick=timestamp_text(cycle.tick_start),
+        steps=1,
+        seed=cycle.seed,
+        weather=_weather(connection, cycle, default_weather),
+    ).write(path)
     if cycle.run_id is not None:
         runs.quarantine(connection, cycle.run_id, "input", rejected)
         runs.record(
@@ -148,12 +159,20 @@ def write_input(
             households_quarantined=len(rejected),
         )
         connection.commit()
-    return FileReference.of(path, manifest.rows), len(rejected)
+    return FileReference.of(path, len(good)), len(rejected)
+
+
+def _weather(connection: Connection, cycle: Cycle, default: str) -> Any:
+    if cycle.weather is None and cycle.run_id is not None:
+        recorded = runs.recorded_weather(connection, cycle.run_id)
+        if recorded is not None:
+            return recorded
+    return parse_weather(cycle.weather or default)
 
 
 def _with_states(snapshot: Snapshot) -> pl.DataFrame:
     # as text: what is no number must reach the contract's check, not stop the reader
-    households = pl.read_csv(snapshot.households.path, infer_schema=False, missing_utf8_is_empty_string=False)
+    households = pl.read_csv(snapshot.households.path, infer_schema=False)
     states = pl.read_csv(
         snapshot.states.path,
         schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64},
@@ -166,7 +185,8 @@ def _with_states(snapshot: Snapshot) -> pl.DataFrame:
         pl.col("battery_capacity_kwh").cast(pl.Float64, strict=False),
     )
     return (
-        households.join(states, on="user_id", how="left", maintain_order="left")
+        households.with_columns(pl.col("user_id").str.to_lowercase())
+        .join(states, on="user_id", how="left")
         .with_columns(battery_soc_kwh=pl.coalesce("battery_soc_kwh", carried.cast(pl.String)))
         .drop("previous_soc_kwh")
         .sort("user_id", nulls_last=True)

@@ -75,6 +75,8 @@ class Cycle:
         Row of ``simulation_runs``; None in a dry run, which leaves no trace in the database.
     seed : int
         Seed of the simulation.
+    weather : str or None
+        Weather that was asked for; None is the recorded one of the tick, else the configured one.
     work_dir : str
         Folder of the temporary files of this cycle.
     """
@@ -82,6 +84,7 @@ class Cycle:
     tick: str
     run_id: str | None
     seed: int
+    weather: str | None
     work_dir: str
 
     @property

@@ -14,13 +14,14 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
+import polars as pl
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from solar_model import __version__
 from solar_model.contracts import SCHEMA_VERSION
 from solar_model.pipeline.references import FileReference
-from solar_model.version import MODEL_VERSION
 
 Connection = psycopg.Connection[Any]
 
@@ -74,7 +75,7 @@ def start(
             tick,
             airflow_run_id,
             default_seed if seed is None else seed,
-            MODEL_VERSION,
+            __version__,
             SCHEMA_VERSION,
         ),
     ).fetchall()
@@ -121,6 +122,17 @@ def timed(connection: Connection, run_id: str | None, step: str) -> Iterator[Non
         connection.commit()
 
 
+def outcome(connection: Connection, run_id: str) -> dict[str, Any]:
+    """How a run ended, in the words of the webhook; what is not complete has failed."""
+    [(status, file, rows)] = connection.execute(
+        "SELECT status::text, results_file, rows_inserted FROM simulation_runs WHERE id = %s",
+        (run_id,),
+    ).fetchall()
+    if status != "completed":
+        return {"run_id": run_id, "status": "failed", "result_file": None, "record_count": 0}
+    return {"run_id": run_id, "status": status, "result_file": file, "record_count": rows}
+
+
 def fail(connection: Connection, airflow_run_id: str, error: str) -> None:
     """Close the run of an Airflow run as failed; what it had inserted before stays."""
     connection.execute(
@@ -154,7 +166,7 @@ def log_transfer(
 
 
 def quarantine(
-    connection: Connection, run_id: str, stage: str, rows: list[tuple[str | None, list[str], str]]
+    connection: Connection, run_id: str, stage: str, rejected: pl.DataFrame
 ) -> None:
     """Set rows aside with their reasons, in place of those of an earlier attempt.
 
@@ -166,8 +178,8 @@ def quarantine(
         The run.
     stage : str
         Where they stood out: ``input`` or ``results``.
-    rows : list of (user id or None, reasons, values as JSON text)
-        The rows.
+    rejected : polars.DataFrame
+        From :func:`solar_model.intake.split_households`.
     """
     connection.execute(
         "DELETE FROM quarantine WHERE simulation_run_id = %s AND stage = %s", (run_id, stage)
@@ -175,6 +187,7 @@ def quarantine(
     with connection.cursor().copy(
         "COPY quarantine (simulation_run_id, stage, user_id, reasons, row_values) FROM STDIN"
     ) as copy:
-        for user_id, reasons, values in rows:
-            copy.write_row((run_id, stage, user_id, reasons, values))
+        # the few rows that were set aside, not the community
+        for row in rejected.select("user_id", "reasons", "raw").iter_rows():
+            copy.write_row((run_id, stage, *row))
 
