@@ -1,0 +1,121 @@
+"""The one settings object: everything that ``SOLAR_*`` environment variables can say.
+
+``env.template`` in the project root documents each variable; a test holds the two together.
+Connections (Postgres, mail, Google) are Airflow's and are read from ``AIRFLOW_CONN_*``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from solar_model.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Typed settings of the model and the pipeline, read from ``SOLAR_*`` variables."""
+
+    model_config = SettingsConfigDict(env_prefix="SOLAR_", env_ignore_empty=True, frozen=True)
+
+    home: Path = Field(
+        PROJECT_ROOT / ".solar",
+        description="Folder for everything that is not code: databases, exchanged files, logs.",
+    )
+    seed: int = Field(
+        20240911, description="Seed of runs that name none: the same seed gives the same community."
+    )
+    weather: str = Field(
+        "stochastic",
+        description="Weather of scheduled cycles: a factor from 0 to 1.2, stochastic, open-meteo "
+        "or file:PATH; several, separated by commas, are tried in order.",
+    )
+    open_meteo_url: str = Field(
+        "https://api.open-meteo.com", description="Address of the Open-Meteo service."
+    )
+    site_latitude_deg: float = Field(
+        36.1, ge=-90, le=90, description="Latitude of households that name none, north positive."
+    )
+    site_longitude_deg: float = Field(
+        -79.95, ge=-180, le=180, description="Longitude of households that name none, east positive."
+    )
+    site_timezone: str = Field(
+        "America/New_York", description="IANA time zone of households that name none."
+    )
+    site_tilt_deg: float = Field(
+        30.0, ge=0, le=90, description="Panel tilt of households that name none, 0 is flat."
+    )
+    site_azimuth_deg: float | None = Field(
+        None,
+        ge=0,
+        le=360,
+        description="Panel azimuth of households that name none, 180 is south; "
+        "without it panels face the equator.",
+    )
+    exchange: str | None = Field(
+        None,
+        description="Where the cycle's files are exchanged, as a file:/// URL; "
+        "without it, the folder exchange below SOLAR_HOME.",
+    )
+    households_sql: Path = Field(
+        PROJECT_ROOT / "include" / "sql" / "households.sql",
+        description="The query that lists the households; replace it to fit your tables.",
+    )
+    notify_url: str | None = Field(
+        None, description="Webhook that is told of each cycle; without it nobody is."
+    )
+    notify_secret: SecretStr | None = Field(
+        None, description="Key of the HMAC-SHA256 signature that the webhook can check."
+    )
+
+    @field_validator("site_timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                "not a time zone of the IANA database, such as Europe/Berlin"
+            ) from error
+        return name
+
+    @property
+    def exchange_url(self) -> str:
+        """URL of the exchange: the one that is set, or the folder below ``home``."""
+        return self.exchange or (self.home / "exchange").absolute().as_uri()
+
+    @property
+    def work_dir(self) -> Path:
+        """Folder of a cycle's temporary files on the machine that works on it."""
+        return self.home / "work"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises
+    ------
+    ConfigurationError
+        When a variable holds a value that cannot be used; names the variable.
+    """
+    return load_settings()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings anew; ``overrides`` replace variables by field name."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"SOLAR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}; "
+            f"found {item['input']!r}"
+            for item in error.errors(include_url=False)
+        ]
+        raise ConfigurationError("settings cannot be used: " + " | ".join(lines)) from error
