@@ -29,7 +29,7 @@ and seed.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import (
     DAG,
@@ -40,6 +40,7 @@ from airflow.sdk import (
     RetryRule,
     TriggerRule,
 )
+
 from solar_airflow import operators as solar
 
 # What can pass (a connection, a time-out) is tried again; what is wrong stays wrong.
@@ -53,7 +54,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
 with DAG(
     dag_id="solar_simulation",
     schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC"),
-    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     # a run that outlasts its quarter would hold up the next one

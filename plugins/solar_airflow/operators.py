@@ -18,7 +18,7 @@ import psycopg
 from airflow.sdk import BaseHook, BaseOperator, Context
 
 from solar_model.pipeline import runs
-from solar_model.pipeline.database import CONNECTION_ID, conninfo, connect
+from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import Settings, settings
 from solar_model.ticks import parse_tick, timestamp_text
@@ -285,7 +285,7 @@ class NotifyOperator(BaseOperator):
 class CleanUpOperator(CycleOperator):
     """Remove the cycle's temporary files; runs only after success."""
 
-    def step(self, connection: Database, cycle: Cycle) -> Handover:  # noqa: ARG002
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add nothing."""
         shutil.rmtree(cycle.work_dir, ignore_errors=True)
         self.log.info("Removed %s", cycle.work_dir)

@@ -16,7 +16,9 @@ from solar_model.validation import validate_results
 if TYPE_CHECKING:
     import great_expectations as gx
 
-_TIMESTAMP_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):(00|15|30|45):00$"
+_TIMESTAMP_PATTERN = (
+    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):(00|15|30|45):00$"
+)
 _NEVER_NEGATIVE = ("generation_kwh", "consumption_kwh", "grid_import_kwh", "grid_export_kwh")
 _EXAMPLES = 3
 

@@ -82,9 +82,7 @@ def insert(
     first, last = ordered["timestamp"].min(), ordered["timestamp"].max()
     with connection.transaction():
         # a second run of the same tick waits here, and then replaces what this one wrote
-        connection.execute(
-            "SELECT id FROM simulation_runs WHERE id = %s FOR UPDATE", (run_id,)
-        )
+        connection.execute("SELECT id FROM simulation_runs WHERE id = %s FOR UPDATE", (run_id,))
         connection.execute(
             'DELETE FROM energy_data WHERE "timestamp" BETWEEN %s AND %s AND source = %s',
             (first, last, _SOURCE.decode()),
@@ -146,7 +144,7 @@ def _binary(rows: pl.DataFrame, run_id: str) -> NDArray[np.void]:
 
 
 def _lengths() -> Iterator[tuple[str, int]]:
-    widths = {name: 8 for name in ("timestamp", *ENERGY_COLUMNS)}
+    widths = dict.fromkeys(("timestamp", *ENERGY_COLUMNS), 8)
     widths |= {"user_id": 16, "source": len(_SOURCE), "run_id": 16}
     for name, width in widths.items():
         yield f"{name}_length", width

@@ -165,9 +165,7 @@ def log_transfer(
     )
 
 
-def quarantine(
-    connection: Connection, run_id: str, stage: str, rejected: pl.DataFrame
-) -> None:
+def quarantine(connection: Connection, run_id: str, stage: str, rejected: pl.DataFrame) -> None:
     """Set rows aside with their reasons, in place of those of an earlier attempt.
 
     Parameters
@@ -190,4 +188,3 @@ def quarantine(
         # the few rows that were set aside, not the community
         for row in rejected.select("user_id", "reasons", "raw").iter_rows():
             copy.write_row((run_id, stage, *row))
-
