@@ -111,9 +111,11 @@ class CycleOperator(BaseOperator):
     def execute(self, context: Context) -> Handover:
         """Do the step, record how long it took, and hand over."""
         cycle = Cycle(**self.handover["cycle"])
-        with open_database(self) as connection:
-            with runs.timed(connection, cycle.run_id, self.task_id):
-                added = self.step(connection, cycle)
+        with (
+            open_database(self) as connection,
+            runs.timed(connection, cycle.run_id, self.task_id),
+        ):
+            added = self.step(connection, cycle)
         return {**self.handover, **added}
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:

@@ -16,9 +16,8 @@ from solar_model.validation import validate_results
 if TYPE_CHECKING:
     import great_expectations as gx
 
-_TIMESTAMP_PATTERN = (
-    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):(00|15|30|45):00$"
-)
+_DATE_PATTERN = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_TIMESTAMP_PATTERN = rf"^{_DATE_PATTERN}T([01]\d|2[0-3]):(00|15|30|45):00$"
 _NEVER_NEGATIVE = ("generation_kwh", "consumption_kwh", "grid_import_kwh", "grid_export_kwh")
 _EXAMPLES = 3
 
@@ -31,8 +30,8 @@ def suite(households: int) -> gx.ExpectationSuite:
     households : int
         Households of the input file: each has exactly one row.
     """
-    expect, ExpectationSuite = _great_expectations()
-    return ExpectationSuite(
+    gx, expect = _great_expectations()
+    return gx.ExpectationSuite(
         name="results",
         expectations=[
             expect.ExpectTableColumnsToMatchSet(
@@ -77,7 +76,7 @@ def _great_expectations() -> tuple[Any, Any]:
     import great_expectations.expectations as expect
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    return expect, gx.ExpectationSuite
+    return gx, expect
 
 
 def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
@@ -112,9 +111,7 @@ def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
 
 
 def _run_suite(results: pl.DataFrame, households: int) -> Any:
-    expectations = suite(households)
-    import great_expectations as gx
-
+    gx, _ = _great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     frame = results.with_columns(
@@ -126,7 +123,7 @@ def _run_suite(results: pl.DataFrame, households: int) -> Any:
         .add_batch_definition_whole_dataframe("tick")
         .get_batch({"dataframe": frame})
     )
-    return batch.validate(expectations, result_format="BASIC")
+    return batch.validate(suite(households), result_format="BASIC")
 
 
 def _failed(outcome: Any) -> Iterator[str]:
