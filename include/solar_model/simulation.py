@@ -113,7 +113,7 @@ def run_simulation(
         tick=first_tick,
         steps=steps,
         seed=seed,
-        weather=community.weather.used,
+        weather=community.weather.record(),
     )
     manifest.write(output_file)
     totals = community.totals
@@ -122,7 +122,7 @@ def run_simulation(
         ticks=steps,
         rows=manifest.rows,
         first_tick=first_tick,
-        totals_kwh={name: float(totals[name].sum()) for name in Flows._fields}
+        totals_kwh={name: round(float(totals[name].sum()), 6) for name in Flows._fields}
         | {"battery_soc_kwh": community.total("battery_soc_kwh")},
         weather=manifest.weather,
         seed=seed,

@@ -8,6 +8,7 @@ that fits the processor's cache, and steps them all at once.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -23,7 +24,7 @@ from solar_model.community.consumption import Consumption
 from solar_model.community.generation import PvArrays
 from solar_model.community.households import Households
 from solar_model.community.sun import Sun, location_cells, sun_at
-from solar_model.community.weather import Sky, Weather, open_weather
+from solar_model.community.weather import Sky, WeatherProvider, open_weather
 from solar_model.errors import InputError
 from solar_model.ticks import parse_tick, tick_index, tick_start
 
@@ -73,7 +74,7 @@ class Community(mesa.Model):
         self.households = households
         self.seed = seed
         self.tick = tick_index(parse_tick(start_time))
-        self.weather: Weather = open_weather(weather, seed)
+        self.weather: WeatherProvider = open_weather(weather, seed)
         self.cell_latitude_deg, self.cell_longitude_deg, self.cell_index = location_cells(
             households.latitude_deg, households.longitude_deg
         )
@@ -81,9 +82,10 @@ class Community(mesa.Model):
         self.sky: Sky
         size = len(households)
         self.flows = Flows(*(np.full(size, np.nan) for _ in Flows._fields))
+        self._threads = threads or os.cpu_count() or 1
         for start in range(0, size, block_size):
             HouseholdBlock(self, slice(start, min(start + block_size, size)))
-        self._threads = threads or os.cpu_count() or 1
+        self._each_block(HouseholdBlock.move_in)
         self.datacollector = mesa.DataCollector(
             model_reporters={
                 "timestamp": "now",
@@ -102,11 +104,15 @@ class Community(mesa.Model):
         """Simulate the tick ``self.tick`` and move on to the next one."""
         self.sun = sun_at(self.tick, self.cell_latitude_deg, self.cell_longitude_deg)
         self.sky = self.weather.sky(self.tick, self.sun)
-        with ThreadPoolExecutor(self._threads) as pool:
-            for _ in pool.map(HouseholdBlock.step, self.agents):
-                pass
+        self._each_block(HouseholdBlock.step)
         self.datacollector.collect(self)
         self.tick += 1
+
+    def _each_block(self, act: Callable[[HouseholdBlock], None]) -> None:
+        # what ``self.agents.do`` does, on all processors: numpy lets go of the interpreter
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in pool.map(act, self.agents):
+                pass
 
     def total(self, name: str) -> float:
         """Sum of a column of the last tick over the community [kWh].
@@ -165,11 +171,15 @@ class HouseholdBlock(mesa.Agent):
 
     def __init__(self, model: Community, rows: slice) -> None:
         super().__init__(model)
-        households = model.households.take(rows)
         self.rows = rows
-        self._cell_index = model.cell_index[rows]
+
+    def move_in(self) -> None:
+        """Work out what stays the same from tick to tick."""
+        community = self.model
+        households = community.households.take(self.rows)
+        self._cell_index = community.cell_index[self.rows]
         self._arrays = PvArrays(households)
-        self._people = Consumption(households, model.seed)
+        self._people = Consumption(households, community.seed)
         self._batteries = Batteries(households)
 
     def step(self) -> None:
