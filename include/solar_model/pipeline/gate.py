@@ -100,7 +100,7 @@ def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
         Lists every failed check with examples.
     """
     report = validate_results(results, households)
-    failures = [failure.message for failure in report]
+    failures = [str(failure) for failure in report]
     outcome = _run_suite(results, len(households))
     failures += list(_failed(outcome))
     if failures:
