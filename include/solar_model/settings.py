@@ -43,7 +43,10 @@ class Settings(BaseSettings):
         36.1, ge=-90, le=90, description="Latitude of households that name none, north positive."
     )
     site_longitude_deg: float = Field(
-        -79.95, ge=-180, le=180, description="Longitude of households that name none, east positive."
+        -79.95,
+        ge=-180,
+        le=180,
+        description="Longitude of households that name none, east positive.",
     )
     site_timezone: str = Field(
         "America/New_York", description="IANA time zone of households that name none."
@@ -58,10 +61,10 @@ class Settings(BaseSettings):
         description="Panel azimuth of households that name none, 180 is south; "
         "without it panels face the equator.",
     )
-    exchange: str | None = Field(
+    exchanges: str | None = Field(
         None,
-        description="Where the cycle's files are exchanged, as a file:/// URL; "
-        "without it, the folder exchange below SOLAR_HOME.",
+        description="Where the cycle's files are exchanged: file:///FOLDER URLs in order of "
+        "preference, separated by commas; without it, the folder exchange below SOLAR_HOME.",
     )
     households_sql: Path = Field(
         PROJECT_ROOT / "include" / "sql" / "households.sql",
@@ -86,14 +89,28 @@ class Settings(BaseSettings):
         return name
 
     @property
-    def exchange_url(self) -> str:
-        """URL of the exchange: the one that is set, or the folder below ``home``."""
-        return self.exchange or (self.home / "exchange").absolute().as_uri()
+    def exchange_urls(self) -> tuple[str, ...]:
+        """URLs of the exchanges in order of preference, or of the folder below ``home``."""
+        named = tuple(url.strip() for url in (self.exchanges or "").split(",") if url.strip())
+        return named or ((self.home / "exchange").absolute().as_uri(),)
 
     @property
     def work_dir(self) -> Path:
         """Folder of a cycle's temporary files on the machine that works on it."""
         return self.home / "work"
+
+
+def parse_weather(text: str) -> float | str | tuple[float | str, ...]:
+    """Weather as text says it: a factor, a name, or several in order of preference."""
+    specs = tuple(_number_or_name(part.strip()) for part in text.split(",") if part.strip())
+    return specs[0] if len(specs) == 1 else specs
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @lru_cache(maxsize=1)

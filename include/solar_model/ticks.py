@@ -15,6 +15,7 @@ TICK = timedelta(minutes=15)
 TICK_SECONDS = 900
 TICK_HOURS = 0.25
 TICKS_PER_DAY = 96
+TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 
 def tick_index(when: datetime) -> int:
@@ -64,7 +65,7 @@ def parse_tick(start_time: str | datetime | None) -> datetime:
 
 def timestamp_text(tick: datetime) -> str:
     """A tick as it is written in files: ISO 8601, UTC, without offset."""
-    return tick.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return tick.astimezone(UTC).strftime(TIMESTAMP_FORMAT)
 
 
 def input_file_name(tick: datetime) -> str:

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 U64 = NDArray[np.uint64]
+F32 = NDArray[np.float32]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -29,6 +30,22 @@ def mix(bits: ArrayLike) -> U64:
         return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
 
 
+def uuid_words(user_id: pl.Series) -> tuple[U64, U64]:
+    """The 128 bits of UUIDs as two numbers: the first and the last 64 bits.
+
+    Parameters
+    ----------
+    user_id : polars.Series of str, shape (n,)
+        UUIDs with dashes, in upper or lower case.
+    """
+    raw = user_id.str.replace_all("-", "", literal=True).str.decode("hex")
+    high, low = (
+        raw.bin.slice(offset, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+        for offset in (0, 8)
+    )
+    return high, low
+
+
 def household_keys(user_id: pl.Series, seed: int) -> U64:
     """One 64-bit key per household from its UUID and the seed.
 
@@ -43,24 +60,36 @@ def household_keys(user_id: pl.Series, seed: int) -> U64:
     -------
     numpy.ndarray of uint64, shape (n,)
     """
-    raw = user_id.str.replace_all("-", "", literal=True).str.decode("hex")
-    high = raw.bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
-    low = raw.bin.slice(8, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
+    high, low = uuid_words(user_id)
     return mix(high ^ mix(low ^ mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))))
 
 
-def uniform(keys: ArrayLike, *counters: ArrayLike) -> NDArray[np.float64]:
-    """Uniform numbers in [0, 1), one per broadcast element of keys and counters.
+def draw_bits(keys: ArrayLike, *counters: ArrayLike) -> U64:
+    """64 random bits per broadcast element of keys and counters.
 
     Parameters
     ----------
     keys : array_like of uint64
-        Household keys, or any other 64-bit keys.
+        Household keys, or any other 64-bit keys; the result can serve as keys again.
     *counters : array_like of int
         What tells draws apart: day, stream, slot, …; signed values are taken modulo 2**64.
     """
     bits = np.asarray(keys, dtype=np.uint64)
     for counter in counters:
         bits = mix(bits ^ mix(np.asarray(counter).astype(np.int64).astype(np.uint64)))
+    return bits
+
+
+def uniform(keys: ArrayLike, *counters: ArrayLike) -> NDArray[np.float64]:
+    """Uniform numbers in [0, 1), one per broadcast element of keys and counters."""
     # 53 bits fill a double's mantissa exactly: no rounding, so no 1.0
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (draw_bits(keys, *counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def four_uniforms(keys: ArrayLike, *counters: ArrayLike) -> tuple[F32, F32, F32, F32]:
+    """Four uniform numbers in [0, 1) in steps of 2**-16 for the price of one draw, shape (n,)."""
+    sixteenths = draw_bits(keys, *counters).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
+    first, second, third, fourth = (
+        sixteenths[:, lane].astype(np.float32) * np.float32(2.0**-16) for lane in range(4)
+    )
+    return first, second, third, fourth

@@ -1,0 +1,51 @@
+# Everything starts from a clean clone with python3 (3.11 to 3.13), make and git.
+# Another interpreter: make PYTHON=python3.12 run
+
+PYTHON ?= python3
+bin := .venv/bin
+
+# Python compiles once, and keeps it: every Airflow process would do it all again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help run cycle psql test test-fast lint bench docs lock clean environment environment-dev
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
+
+run: environment ## Start everything, run a cycle, and go on every 15 minutes until Ctrl-C
+	@exec $(bin)/python -m solar_stack run
+
+cycle: environment ## Start everything, run one cycle, and stop; fails when the cycle failed
+	@exec $(bin)/python -m solar_stack cycle
+
+psql: environment ## Open the solar database (tables energy_data, simulation_runs)
+	@exec $(bin)/python -m solar_stack psql
+
+test: environment-dev ## Run all tests
+	@exec $(bin)/python -m solar_stack test
+
+test-fast: environment-dev ## Run the tests that take seconds
+	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"
+
+lint: environment-dev ## Check style and types
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+
+bench: environment-dev ## Measure how fast it is
+	@exec $(bin)/python -m pytest benchmarks
+
+docs: environment-dev ## Write the documentation that is made from the code
+
+lock: environment-dev ## Compile requirements*.txt from pyproject.toml, to the newest versions that fit
+	$(bin)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra local -o requirements.txt pyproject.toml
+	$(bin)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+
+clean: ## Remove the environment, the databases and every file that was made
+
+environment:
+	@$(PYTHON) include/solar_stack/environment.py run
+
+environment-dev:
+	@$(PYTHON) include/solar_stack/environment.py dev

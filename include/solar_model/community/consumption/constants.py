@@ -1,0 +1,258 @@
+"""Every constant of household consumption, and where it comes from.
+
+Sources
+-------
+[BDEW] Bundesverband der Energie- und Wasserwirtschaft: electricity by household size (2020: 1900,
+    2890, 3720 and 4084 kWh a year for 1 to 4 people) and by use (2018: process heat 30 %, cold
+    22 %, electronics 17 %, hot water 12 %, light 8 %).
+[VDEW] Verband der Elektrizitätswirtschaft, by household size (2005: 1790, 3030, 3880, 4430 kWh).
+[CREST] Richardson, Thomson, Infield, Clifford 2010, "Domestic electricity use: a high-resolution
+    energy demand model", doi:10.1016/j.enbuild.2010.05.023: power, length and yearly number of
+    cycles of each appliance.
+[OCC] Richardson, Thomson, Infield 2008, "A high-resolution domestic building occupancy model for
+    energy demand simulations", doi:10.1016/j.enbuild.2008.02.006: loads follow active occupants,
+    people at home and awake.
+[HETUS] Eurostat, Harmonised European Time Use Surveys: when people get up, work, eat and sleep.
+
+Where a source gives an average, the number here is of that size; how it spreads between
+households, and whatever names no source, is set so that the load meets the ranges of
+``docs/model-consumption.md``.
+
+Times are minutes since 04:00 local time, powers are watts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+def clock(hour: int, minute: int = 0) -> int:
+    """Minutes since 04:00, the start of the diary day."""
+    return (hour * 60 + minute - 240) % 1440
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of constant power within an appliance's run.
+
+    ``pause`` minutes after the previous phase it draws between ``watts`` (one value per household,
+    for as long as it owns the appliance) for between ``minutes`` (drawn each time).
+    """
+
+    minutes: tuple[int, int]
+    watts: tuple[int, int]
+    pause: int = 0
+
+
+@dataclass(frozen=True)
+class Appliance:
+    """One thing that a person switches on at most once a day.
+
+    Attributes
+    ----------
+    name : str
+        For people who read plans.
+    person : int
+        Who uses it: 0 and 1 are the adults, 2 is everybody else.
+    anchor : {"wake", "clock"}
+        What ``habit`` and ``mood`` count from: that person getting up, or 04:00.
+    habit : tuple of int
+        Earliest and latest usual start of a household [min].
+    mood : int
+        How far a day's start strays from the usual one [min], to both sides.
+    when_away : {"skip", "wait"}
+        What becomes of a start while that person is out: nothing, or it waits for the return.
+    phases : tuple of Phase
+        What it draws.
+    per_day : float
+        Runs per day of a household of one.
+    per_day_each : float
+        Runs per day that each further person adds. Beyond once a day, runs get longer instead.
+    is_attended : bool
+        Whether it stops when the person goes out or to bed.
+    owners : tuple of float
+        Share of households that have it, for 1, 2, 3, and 4 or more people.
+    on_free_days, in_winter : float
+        Relative change of the runs per day on free days, and on the coldest day (the opposite on
+        the warmest).
+    """
+
+    name: str
+    person: int
+    anchor: Literal["wake", "clock"]
+    habit: tuple[int, int]
+    mood: int
+    when_away: Literal["skip", "wait"]
+    phases: tuple[Phase, ...]
+    per_day: float
+    per_day_each: float
+    is_attended: bool = True
+    owners: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    on_free_days: float = 0.0
+    in_winter: float = 0.0
+
+
+# Power and length of kettle (2 kW, 3 min), hob (2.4 kW, 16 min), oven (2.1 kW, 27 min), microwave
+# (1.25 kW), dish washer (1.1 kW over 60 min), washing machine (0.4 kW over 138 min), tumble dryer
+# (2.5 kW, 60 min), vacuum cleaner (2 kW, 20 min), iron (1 kW, 30 min), television (124 W, 73 min
+# a sitting) and computer (141 W) after [CREST]; washing and washing up draw their mean power as
+# pulses of a heater. Meals and evenings at their times of day in [HETUS]. Shares of owners are of
+# the size that [BDEW] reports for Germany.
+APPLIANCES = (
+    Appliance(
+        "breakfast", 0, "wake", (8, 40), 8, "skip",
+        (Phase((6, 12), (1200, 2200)),),
+        per_day=0.85, per_day_each=0.14, in_winter=0.05,
+    ),
+    Appliance(
+        "second breakfast", 1, "wake", (8, 50), 10, "skip",
+        (Phase((5, 11), (1100, 2000)),),
+        per_day=0.5, per_day_each=0.1,
+    ),
+    Appliance(
+        "bathroom", 2, "wake", (5, 35), 10, "skip",
+        (Phase((5, 10), (900, 1600)),),
+        per_day=0.1, per_day_each=0.2,
+    ),
+    Appliance(
+        "lunch", 0, "clock", (clock(11, 20), clock(13, 10)), 20, "skip",
+        (Phase((15, 32), (1000, 2300)),),
+        per_day=0.60, per_day_each=0.08, on_free_days=0.2, in_winter=0.08,
+    ),
+    Appliance(
+        "second lunch", 1, "clock", (clock(11, 30), clock(13, 30)), 25, "skip",
+        (Phase((8, 18), (900, 1700)),),
+        per_day=0.3, per_day_each=0.06, in_winter=0.05,
+    ),
+    Appliance(
+        "afternoon coffee", 0, "clock", (clock(14, 30), clock(17)), 30, "skip",
+        (Phase((4, 9), (1200, 2200)),),
+        per_day=0.65, per_day_each=0.08, on_free_days=0.15,
+    ),
+    Appliance(
+        "baking", 0, "clock", (clock(10, 30), clock(17, 30)), 60, "skip",
+        (Phase((30, 55), (1200, 2000)),),
+        per_day=0.08, per_day_each=0.03, on_free_days=0.9, in_winter=0.25,
+    ),
+    Appliance(
+        "dinner", 0, "clock", (clock(17, 50), clock(20)), 25, "wait",
+        (Phase((16, 36), (1100, 2500)),),
+        per_day=0.72, per_day_each=0.10, in_winter=0.08,
+    ),
+    Appliance(
+        "dinner in the oven", 1, "clock", (clock(17, 40), clock(19, 40)), 25, "wait",
+        (Phase((25, 45), (1300, 2200)),),
+        per_day=0.22, per_day_each=0.06, on_free_days=0.2, in_winter=0.15,
+    ),
+    Appliance(
+        "evening tea", 0, "clock", (clock(19, 30), clock(22)), 30, "wait",
+        (Phase((4, 9), (1200, 2200)),),
+        per_day=0.55, per_day_each=0.08, in_winter=0.2,
+    ),
+    Appliance(
+        "dishwasher", 0, "clock", (clock(12, 30), clock(21, 30)), 60, "wait",
+        (Phase((14, 20), (1700, 2200)), Phase((10, 15), (1700, 2200), pause=35)),
+        per_day=0.45, per_day_each=0.14, is_attended=False,
+        owners=(0.5, 0.75, 0.85, 0.9),
+    ),
+    Appliance(
+        "washing machine", 0, "clock", (clock(8, 30), clock(19)), 90, "wait",
+        (Phase((15, 26), (1700, 2200), pause=5), Phase((45, 75), (150, 300))),
+        per_day=0.28, per_day_each=0.15, is_attended=False, on_free_days=0.3,
+    ),
+    Appliance(
+        "tumble dryer", 0, "clock", (clock(10, 30), clock(20)), 90, "wait",
+        (Phase((45, 80), (700, 2400)),),
+        per_day=0.24, per_day_each=0.12, is_attended=False,
+        owners=(0.25, 0.4, 0.5, 0.6), on_free_days=0.3, in_winter=0.3,
+    ),
+    Appliance(
+        "vacuum cleaner or iron", 0, "clock", (clock(9), clock(18)), 120, "wait",
+        (Phase((12, 30), (700, 1600)),),
+        per_day=0.2, per_day_each=0.06, on_free_days=0.3,
+    ),
+    Appliance(
+        "television", 0, "clock", (clock(18, 30), clock(20, 30)), 30, "wait",
+        (Phase((90, 210), (70, 190)),),
+        per_day=0.85, per_day_each=0.05, in_winter=0.08,
+    ),
+    Appliance(
+        "second screen", 1, "clock", (clock(17, 30), clock(21)), 45, "wait",
+        (Phase((60, 180), (60, 200)),),
+        per_day=0.55, per_day_each=0.05, in_winter=0.08,
+    ),
+    Appliance(
+        "computer games", 2, "clock", (clock(15, 30), clock(20, 30)), 60, "wait",
+        (Phase((60, 150), (100, 350)),),
+        per_day=0.1, per_day_each=0.22, in_winter=0.08,
+    ),
+    Appliance(
+        "home office or hobby", 1, "clock", (clock(9), clock(16)), 60, "skip",
+        (Phase((90, 240), (60, 250)),),
+        per_day=0.5, per_day_each=0.05,
+    ),
+)  # fmt: skip
+
+
+# ── People [HETUS], [OCC] ────────────────────────────────────────────────────────────────────────
+# Shares of households of 1, 2, 3, and 4 or more people in which nobody goes out to work, and of
+# adults of the others who have work away from home.
+RETIRED_SHARE = (0.36, 0.42, 0.06, 0.04)
+FIRST_ADULT_WORKS = 0.72
+SECOND_ADULT_WORKS = 0.85
+# Work away from home on a working day, the rest being leave, illness and work at home.
+WORKDAY_SHARE = 0.86
+WORKDAY_WAKE = (clock(5, 20), clock(7, 40))
+PUPIL_WAKE = (clock(6, 10), clock(7, 20))
+FREE_WAKE = (clock(6, 20), clock(9, 40))
+WAKE_MOOD_MINUTES = 25
+LEAVE_AFTER_WAKE = (35, 100)
+WORK_AWAY = (420, 690)
+SCHOOL_AWAY = (330, 560)
+AWAY_MOOD_MINUTES = 60
+SLEEP = (clock(21, 30), clock(0, 40))
+SLEEP_MOOD_MINUTES = 45
+LATE_EVENING_MINUTES = 40
+# Nobody goes to bed sooner after coming home; what waited for the return starts within this time.
+EVENING_AT_LEAST_MINUTES = 45
+# Days without work: an outing of some hours, less often in the cold.
+OUTING_SHARE = 0.62
+OUTING_IN_WINTER = -0.1
+OUTING_LEAVE = (clock(9), clock(17))
+OUTING_AWAY = (60, 300)
+# Whole weeks away from home.
+HOLIDAY_WEEK_SHARE = 0.045
+HOLIDAY_WEEK_IN_WINTER = -0.5
+
+# ── What runs without a start ────────────────────────────────────────────────────────────────────
+# Standby and always-on devices.
+STANDBY_W = 42.0
+STANDBY_EACH_W = 14.0
+# Fridges and freezers [CREST: 110 to 190 W for 14 to 22 min at a time]: about a fifth of the
+# electricity of a household [BDEW].
+FRIDGE_W = (70.0, 130.0)
+FRIDGE_PERIOD_MINUTES = (35.0, 75.0)
+FRIDGE_DUTY = (0.25, 0.40)
+FRIDGE_DUTY_EACH = 0.035
+# Pump and controls of the heating, for homes with their own.
+PUMP_SHARE = 0.65
+PUMP_W = (20.0, 70.0)
+PUMP_MILDEST = -0.45  # it stands still below this cold, on the scale of ``northern_cold``
+# Light, of the first person at home and awake in the dark and of each further one [BDEW: 8 %].
+LIGHT_W = 95.0
+LIGHT_EACH_W = 32.0
+# Light is switched on from this long before sunset, fully after the second time has passed.
+DUSK_LEAD_MINUTES = 40.0
+DUSK_MINUTES = 80.0
+# Small electronics of the first person at home and awake, and of each further one [BDEW: 17 %].
+ELECTRONICS_W = 55.0
+ELECTRONICS_EACH_W = 35.0
+
+# ── Spread between households: sigma of a log-normal with mean 1 ─────────────────────────────────
+USE_SIGMA = 0.24
+STANDBY_SIGMA = 0.45
+APPLIANCE_SIGMA = 0.35
+LIGHT_SIGMA = 0.40
+# Temperature swings by season less towards the equator; full swing from this latitude on.
+FULL_SEASON_LATITUDE_DEG = 45.0

@@ -1,0 +1,334 @@
+"""Reading and writing the exchanged files: strict in, canonical out, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Any
+
+import pandera.polars as pa
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from solar_model.contracts import SCHEMA_VERSION, Results, UsersInput, columns_of
+from solar_model.errors import InputError, TransferError
+from solar_model.intake import broken_rules, typed
+from solar_model.ticks import TIMESTAMP_FORMAT
+
+Place = str | os.PathLike[str]
+
+_FIRST_ROW = 2  # line of the first row: the header is line 1
+
+
+def read_users(path: Place) -> pl.DataFrame:
+    """Read an input file that meets its contract.
+
+    Parameters
+    ----------
+    path : str or path-like
+        CSV with the columns of `UsersInput`; optional columns may be missing or empty.
+
+    Returns
+    -------
+    polars.DataFrame
+        In the order of the file; ``user_id`` in lower case, nothing filled in.
+
+    Raises
+    ------
+    InputError
+        Names the first line that breaks the contract, its column, its value, what was expected,
+        and how many other rows do.
+    """
+    raw = _read_text(path, UsersInput)
+    try:
+        frame, found = broken_rules(raw)
+    except InputError as error:
+        raise _in_file(error, path) from None
+    if not len(raw):
+        raise InputError("there are no households", file=path, hint="The file has only a header")
+    if found:
+        first = min(found, key=lambda breach: int(breach.rows[0]))
+        row, column = int(first.rows[0]), first.column or first.rule
+        others = len(pl.concat([breach.rows for breach in found]).unique()) - 1
+        also = f"Other rows that break the contract: {others:,}" if others else None
+        if first.rule == "unique":
+            users = frame["user_id"]
+            same = first.rows.filter(users.gather(first.rows) == users[row]) + _FIRST_ROW
+            also = f"The same user is in lines {', '.join(map(str, same))}"
+        raise InputError(
+            "the household breaks the contract",
+            file=path,
+            line=row + _FIRST_ROW,
+            column=column,
+            value=raw[column][row] or "nothing",
+            expected=first.expected,
+            hint=also,
+        )
+    return frame
+
+
+def write_users(frame: pl.DataFrame, path: Place) -> None:
+    """Write an input file: the contract's columns, numbers that read back as the same numbers.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Rows that meet `UsersInput`, as `split_households` or `read_users` return them.
+    path : str or path-like
+        File to write or replace, atomically.
+    """
+    present = [name for name in columns_of(UsersInput) if name in frame.columns]
+    size = frame["household_size"]
+    whole = pl.Int64 if (size == size.round(0)).all() else pl.Float64
+    with atomic_write(path) as file:
+        frame.select(present).with_columns(pl.col("household_size").cast(whole)).write_csv(file)
+
+
+def read_results(path: Place) -> pl.DataFrame:
+    """Read a results file into the columns and types of `Results`.
+
+    Only what cannot be read is an error here; whether the numbers make sense is the question of
+    `validate_results`.
+
+    Raises
+    ------
+    InputError
+        Names line, column and value of the first cell that cannot be read.
+    """
+    raw = _read_text(path, Results)
+    try:
+        frame, unreadable = typed(Results, raw)
+    except InputError as error:
+        raise _in_file(error, path) from None
+    if unreadable:
+        first = min(unreadable.values(), key=lambda breach: int(breach.rows[0]))
+        row, column = int(first.rows[0]), str(first.column)
+        raise InputError(
+            "the value cannot be read",
+            file=path,
+            line=row + _FIRST_ROW,
+            column=column,
+            value=raw[column][row],
+            expected=first.expected,
+        )
+    return frame
+
+
+def write_results(frame: pl.DataFrame, path: Place) -> None:
+    """Write a results file in canonical form, atomically."""
+    with atomic_write(path) as file:
+        append_results(frame, file, header=True)
+
+
+def append_results(frame: pl.DataFrame, file: IO[bytes], *, header: bool) -> None:
+    """Write rows of results in canonical form: exactly six decimals and no negative zero."""
+    names = list(columns_of(Results))
+    micro = (pl.selectors.float() * 1e6).round(0).cast(pl.Int64)
+    frame.select(names).with_columns(micro / 1e6).write_csv(
+        file, include_header=header, float_precision=6, datetime_format=TIMESTAMP_FORMAT
+    )
+
+
+@contextmanager
+def atomic_write(path: Place) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when it is whole and on the disk.
+
+    On an exception nothing is left behind and a file that was there before stays as it was.
+    """
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def sha256_of(path: Place) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a file must be, written next to it as ``<name>.manifest.json``.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file, without folder.
+    size_bytes, sha256 : int, str
+        Of the file's content.
+    rows : int
+        Rows without the header.
+    tick : str
+        First tick, ISO 8601, UTC.
+    steps : int
+        Number of ticks.
+    seed : int or None
+        Seed of the run, None where none is named.
+    weather : object
+        Weather asked for (input file) or really used (results file), as JSON can hold it.
+    model_version, schema_version : str
+        Of the package and of the contracts that wrote the file.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str
+    rows: int
+    tick: str
+    steps: int
+    seed: int | None
+    weather: Any
+    model_version: str
+    schema_version: str = SCHEMA_VERSION
+
+    @classmethod
+    def of(
+        cls, path: Place, *, rows: int, tick: str, steps: int, seed: int | None, weather: Any
+    ) -> Manifest:
+        """Describe a file that is there."""
+        from solar_model import __version__
+
+        file = Path(path)
+        return cls(
+            name=file.name,
+            size_bytes=file.stat().st_size,
+            sha256=sha256_of(file),
+            rows=rows,
+            tick=tick,
+            steps=steps,
+            seed=seed,
+            weather=weather,
+            model_version=__version__,
+        )
+
+    @staticmethod
+    def path_of(path: Place) -> Path:
+        """Where the manifest of a file lies."""
+        file = Path(path)
+        return file.with_name(f"{file.name}.manifest.json")
+
+    def write(self, path: Place) -> Path:
+        """Write the manifest next to the file ``path``; returns where."""
+        manifest = self.path_of(path)
+        with atomic_write(manifest) as file:
+            file.write(TypeAdapter(Manifest).dump_json(self, indent=2) + b"\n")
+        return manifest
+
+    @classmethod
+    def read(cls, path: Place) -> Manifest:
+        """Read the manifest next to the file ``path``.
+
+        Raises
+        ------
+        TransferError
+            When there is none or it is not a manifest.
+        """
+        manifest = cls.path_of(path)
+        try:
+            return TypeAdapter(cls).validate_json(manifest.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise TransferError(f"{manifest}: the manifest cannot be read ({error})") from error
+
+    def verify(self, path: Place) -> None:
+        """Make sure that a file is the one described, byte for byte.
+
+        Raises
+        ------
+        TransferError
+            Says what differs.
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise TransferError(f"{file}: the file is missing, its manifest is there")
+        size = file.stat().st_size
+        if size != self.size_bytes:
+            raise TransferError(
+                f"{file}: {size:,} bytes where the manifest says {self.size_bytes:,}"
+            )
+        digest = sha256_of(file)
+        if digest != self.sha256:
+            raise TransferError(
+                f"{file}: SHA-256 is {digest} where the manifest says {self.sha256}"
+            )
+
+
+def _read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+    file = Path(path)
+    if not file.is_file():
+        raise InputError("there is no such file", file=file)
+    try:
+        raw = pl.read_csv(file, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(file, error) from error
+    known = list(columns_of(model))
+    for name in raw.columns:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise InputError(
+                "the column is not part of the contract",
+                file=file,
+                line=1,
+                column=name,
+                expected=", ".join(known),
+                hint=f"Did you mean {near[0]}?" if near else "Separate columns with commas",
+            )
+    return raw
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    """Find the line that the fast reader stumbled over."""
+    if file.stat().st_size == 0:
+        return InputError("the file is empty", file=file, expected="a header and rows")
+    content = file.read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as bad:
+        line = content.count(b"\n", 0, bad.start) + 1
+        return InputError("bytes that are not text", file=file, line=line, expected="UTF-8")
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        width = len(next(rows))
+        for row in rows:
+            if len(row) > width:
+                return InputError(
+                    f"the row has {len(row)} fields",
+                    file=file,
+                    line=rows.line_num,
+                    value=",".join(row),
+                    expected=f"{width} as in the header",
+                )
+    except csv.Error as bad:
+        return InputError(f"the row cannot be read ({bad})", file=file, line=rows.line_num)
+    return InputError(f"this is no CSV file ({error})", file=file)
+
+
+def _in_file(error: InputError, path: Place) -> InputError:
+    return InputError(
+        error.problem,
+        file=path,
+        line=1,
+        column=error.column,
+        expected=error.expected,
+        hint=error.hint,
+    )

@@ -1,0 +1,145 @@
+"""The quality gate: the contract and the Great Expectations suite, before anything is inserted."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from solar_model.contracts import SURPLUS_TOLERANCE_KWH, UUID_PATTERN, Results, columns_of
+from solar_model.errors import ResultsError
+from solar_model.validation import validate_results
+
+if TYPE_CHECKING:
+    import great_expectations as gx
+
+_DATE_PATTERN = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_TIMESTAMP_PATTERN = rf"^{_DATE_PATTERN}T([01]\d|2[0-3]):(00|15|30|45):00$"
+_NEVER_NEGATIVE = ("generation_kwh", "consumption_kwh", "grid_import_kwh", "grid_export_kwh")
+_EXAMPLES = 3
+
+
+def suite(households: int) -> gx.ExpectationSuite:
+    """The expectations that a tick's results must meet, as Great Expectations knows them.
+
+    Parameters
+    ----------
+    households : int
+        Households of the input file: each has exactly one row.
+    """
+    gx, expect = _great_expectations()
+    return gx.ExpectationSuite(
+        name="results",
+        expectations=[
+            expect.ExpectTableColumnsToMatchSet(
+                column_set=[*columns_of(Results), *_RESIDUALS], exact_match=True
+            ),
+            expect.ExpectTableRowCountToEqual(value=households),
+            expect.ExpectColumnValuesToBeUnique(column="user_id"),
+            expect.ExpectColumnValuesToMatchRegex(column="user_id", regex=UUID_PATTERN),
+            expect.ExpectColumnValuesToMatchRegex(column="timestamp", regex=_TIMESTAMP_PATTERN),
+            *(expect.ExpectColumnValuesToNotBeNull(column=name) for name in columns_of(Results)),
+            *(
+                expect.ExpectColumnValuesToBeBetween(column=name, min_value=0)
+                for name in _NEVER_NEGATIVE
+            ),
+            *(
+                expect.ExpectColumnValuesToBeBetween(
+                    column=name, min_value=-SURPLUS_TOLERANCE_KWH, max_value=SURPLUS_TOLERANCE_KWH
+                )
+                for name in _RESIDUALS
+            ),
+        ],
+    )
+
+
+# What should be zero: Great Expectations looks at single columns fastest.
+_RESIDUALS = {
+    "surplus_residual_kwh": pl.col("surplus_kwh")
+    - (pl.col("generation_kwh") - pl.col("consumption_kwh")),
+    "balance_residual_kwh": pl.col("generation_kwh")
+    + pl.col("battery_discharge_kwh")
+    + pl.col("grid_import_kwh")
+    - pl.col("consumption_kwh")
+    - pl.col("battery_charge_kwh")
+    - pl.col("grid_export_kwh"),
+}
+
+
+def _great_expectations() -> tuple[Any, Any]:
+    # It calls home at import when it may; and its import takes seconds, so only when it is used.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    import great_expectations.expectations as expect
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    return gx, expect
+
+
+def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
+    """Check a tick's results against the contract and the suite.
+
+    Parameters
+    ----------
+    results : polars.DataFrame
+        As :func:`solar_model.files.read_results` reads them.
+    households : polars.DataFrame
+        The input that they were computed from.
+
+    Returns
+    -------
+    int
+        Number of checks that were made and passed by the suite.
+
+    Raises
+    ------
+    ResultsError
+        Lists every failed check with examples.
+    """
+    report = validate_results(results, households)
+    failures = [failure.message for failure in report]
+    outcome = _run_suite(results, len(households))
+    failures += list(_failed(outcome))
+    if failures:
+        raise ResultsError(
+            f"{len(failures)} checks failed, nothing will be inserted:\n- " + "\n- ".join(failures)
+        )
+    return len(outcome.results)
+
+
+def _run_suite(results: pl.DataFrame, households: int) -> Any:
+    gx, _ = _great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    frame = results.with_columns(
+        timestamp=pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S"), **_RESIDUALS
+    ).to_pandas()
+    batch = (
+        context.data_sources.add_pandas("results")
+        .add_dataframe_asset("results")
+        .add_batch_definition_whole_dataframe("tick")
+        .get_batch({"dataframe": frame})
+    )
+    return batch.validate(suite(households), result_format="BASIC")
+
+
+def _failed(outcome: Any) -> Iterator[str]:
+    for result in outcome.results:
+        if not result.success:
+            asked = result.expectation_config
+            rule = {k: v for k, v in asked.kwargs.items() if k not in ("batch_id", "column")}
+            column = asked.kwargs.get("column")
+            found = result.result.get("partial_unexpected_list") or [
+                result.result.get("observed_value")
+            ]
+            count = result.result.get("unexpected_count")
+            yield (
+                f"Great Expectations: {asked.type}"
+                + (f" on {column}" if column else "")
+                + (f" {rule}" if rule else "")
+                + (f": {count:,} rows, such as " if count is not None else ": found ")
+                + ", ".join(repr(value) for value in found[:_EXAMPLES])
+            )

@@ -1,0 +1,193 @@
+"""From the operator's tables to the cycle's input file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from solar_model.errors import ConfigurationError
+from solar_model.files import Manifest, write_users
+from solar_model.intake import split_households
+from solar_model.pipeline import runs
+from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.settings import parse_weather
+from solar_model.ticks import TICK, input_file_name, timestamp_text
+
+Connection = psycopg.Connection[Any]
+
+_LAST_STATE = """
+COPY (
+    SELECT user_id::text AS user_id, battery_soc_kwh AS previous_soc_kwh
+    FROM energy_data
+    WHERE source = 'SIMULATION'
+      AND "timestamp" = (
+          -- the last tick before this one that has rows: an outage does not reset the batteries
+          SELECT max(least(tick + (steps - 1) * %(length)s::interval, %(before)s::timestamptz))
+          FROM simulation_runs
+          WHERE tick < %(tick)s AND rows_inserted IS NOT NULL
+      )
+) TO STDOUT (FORMAT csv, HEADER)
+"""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the database said at one moment, as two CSV files.
+
+    Attributes
+    ----------
+    households : FileReference
+        Rows of the household query, as Postgres writes them.
+    states : FileReference
+        The batteries' states at the end of the tick before.
+    """
+
+    households: FileReference
+    states: FileReference
+
+
+def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Path) -> Snapshot:
+    """Stream the households and their batteries' states into files, from one snapshot.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+        Outside a transaction.
+    tick : datetime.datetime
+        Tick to compute; states are those before it, whatever was computed after.
+    sql_file : path
+        The household query.
+    folder : path
+        Made when missing.
+
+    Raises
+    ------
+    ConfigurationError
+        When the query's file is missing or Postgres cannot run it.
+    """
+    try:
+        statement = sql_file.read_text(encoding="utf-8").strip().rstrip(";")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the household query {sql_file} cannot be read ({error.strerror}). "
+            "Set SOLAR_HOUSEHOLDS_SQL to a readable SQL file."
+        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    try:
+        with connection.transaction():
+            households = _copy_to_file(
+                connection,
+                f"COPY (\n{statement}\n) TO STDOUT (FORMAT csv, HEADER)",
+                None,
+                folder / "households.csv",
+            )
+            states = _copy_to_file(
+                connection,
+                _LAST_STATE,
+                {"tick": tick, "before": tick - TICK, "length": TICK},
+                folder / "states.csv",
+            )
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(
+            f"Postgres cannot run the household query {sql_file}: {str(error).strip()}. "
+            "Does it fit your tables, and has `solar db upgrade` run?"
+        ) from error
+    finally:
+        connection.isolation_level = None
+        connection.read_only = None
+    return Snapshot(households, states)
+
+
+def _copy_to_file(
+    connection: Connection, statement: str, parameters: dict[str, Any] | None, path: Path
+) -> FileReference:
+    with path.open("wb") as file, connection.cursor() as cursor:
+        with cursor.copy(statement.encode(), parameters) as copy:
+            for chunk in copy:
+                file.write(chunk)
+        rows = cursor.rowcount
+    return FileReference.of(path, rows)
+
+
+def write_input(
+    connection: Connection, cycle: Cycle, snapshot: Snapshot, default_weather: str
+) -> tuple[FileReference, int]:
+    """Write the contract's input file; set aside the households that break the contract.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+        For the quarantine and the run's row; committed.
+    cycle : Cycle
+        The tick.
+    snapshot : Snapshot
+        From :func:`query`.
+    default_weather : str
+        Weather of a tick for which none is asked and none recorded.
+
+    Returns
+    -------
+    file : FileReference
+        The input file, with its manifest beside it, sorted by user.
+    quarantined : int
+        Households set aside.
+    """
+    good, rejected = split_households(_with_states(snapshot))
+    path = Path(cycle.work_dir) / input_file_name(cycle.tick_start)
+    write_users(good, path)
+    Manifest.of(
+        path,
+        rows=len(good),
+        tick=timestamp_text(cycle.tick_start),
+        steps=1,
+        seed=cycle.seed,
+        weather=_weather(connection, cycle, default_weather),
+    ).write(path)
+    if cycle.run_id is not None:
+        runs.quarantine(connection, cycle.run_id, "input", rejected)
+        runs.record(
+            connection,
+            cycle.run_id,
+            households_queried=snapshot.households.rows,
+            households_quarantined=len(rejected),
+        )
+        connection.commit()
+    return FileReference.of(path, len(good)), len(rejected)
+
+
+def _weather(connection: Connection, cycle: Cycle, default: str) -> Any:
+    if cycle.weather is None and cycle.run_id is not None:
+        recorded = runs.recorded_weather(connection, cycle.run_id)
+        if recorded is not None:
+            return recorded
+    return parse_weather(cycle.weather or default)
+
+
+def _with_states(snapshot: Snapshot) -> pl.DataFrame:
+    # as text: what is no number must reach the contract's check, not stop the reader
+    households = pl.read_csv(snapshot.households.path, infer_schema=False)
+    states = pl.read_csv(
+        snapshot.states.path,
+        schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64},
+    )
+    if "battery_soc_kwh" not in households.columns:
+        households = households.with_columns(battery_soc_kwh=pl.lit(None, pl.String))
+    carried = pl.min_horizontal(
+        pl.col("previous_soc_kwh"),
+        # a smaller battery than a tick ago cannot hold more than it can hold
+        pl.col("battery_capacity_kwh").cast(pl.Float64, strict=False),
+    )
+    return (
+        households.with_columns(pl.col("user_id").str.to_lowercase())
+        .join(states, on="user_id", how="left")
+        .with_columns(battery_soc_kwh=pl.coalesce("battery_soc_kwh", carried.cast(pl.String)))
+        .drop("previous_soc_kwh")
+        .sort("user_id", nulls_last=True)
+    )

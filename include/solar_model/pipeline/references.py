@@ -1,0 +1,102 @@
+"""What tasks hand to each other: where the data is, never the data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from solar_model.errors import TransferError
+from solar_model.files import sha256_of
+from solar_model.ticks import parse_tick
+
+
+@dataclass(frozen=True)
+class FileReference:
+    """A file by its place, its size and its checksum.
+
+    Attributes
+    ----------
+    uri : str
+        Where it is: ``file:///…``.
+    rows : int
+        Rows of data, without the header.
+    bytes : int
+        Size.
+    sha256 : str
+        Checksum of the bytes, in hexadecimal.
+    """
+
+    uri: str
+    rows: int
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, rows: int) -> FileReference:
+        """Reference to a file on this machine."""
+        return cls(path.absolute().as_uri(), rows, path.stat().st_size, sha256_of(path))
+
+    @property
+    def name(self) -> str:
+        """File name, without its folders."""
+        return self.uri.rsplit("/", 1)[-1]
+
+    @property
+    def path(self) -> Path:
+        """Path of a file on this machine.
+
+        Raises
+        ------
+        TransferError
+            When the reference leads to another machine.
+        """
+        parts = urlsplit(self.uri)
+        if parts.scheme != "file":
+            raise TransferError(f"{self.uri} is not on this machine; download it first")
+        return Path(unquote(parts.path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Which tick is computed, and how.
+
+    Attributes
+    ----------
+    tick : str
+        Start of the tick, ISO 8601 in UTC.
+    run_id : str or None
+        Row of ``simulation_runs``; None in a dry run, which leaves no trace in the database.
+    seed : int
+        Seed of the simulation.
+    weather : str or None
+        Weather that was asked for; None is the recorded one of the tick, else the configured one.
+    work_dir : str
+        Folder of the temporary files of this cycle.
+    """
+
+    tick: str
+    run_id: str | None
+    seed: int
+    weather: str | None
+    work_dir: str
+
+    @property
+    def tick_start(self) -> datetime:
+        """Start of the tick, aware, in UTC."""
+        return parse_tick(self.tick)
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether results are computed and checked, but not kept."""
+        return self.run_id is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)

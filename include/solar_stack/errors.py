@@ -1,0 +1,7 @@
+"""What can keep the stack from starting or running."""
+
+from __future__ import annotations
+
+
+class StackError(Exception):
+    """The stack cannot go on; the message says why and what to do about it."""

@@ -1,0 +1,339 @@
+"""A Postgres of our own, from a wheel: no system package, no service, one folder.
+
+The server listens on 127.0.0.1 alone and every role needs its password (SCRAM), so other users
+of the machine stay outside. The passwords are made at the first start and kept in the folder, in
+a file that only its owner can read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from solar_stack.errors import StackError
+from solar_stack.ports import HOST, free_port, require_free
+from solar_stack.postgres_wheel import environment, major_version, programs, run, sized_settings
+from solar_stack.processes import end
+from solar_stack.unprivileged import as_user, can_enter, group_of, place_elsewhere, server_uid
+
+SUPERUSER = "postgres"
+DATABASES = ("airflow", "solar")
+PORT_SETTING = "SOLAR_POSTGRES_PORT"
+
+START_SECONDS = 300.0  # recovery after a power cut may replay gigabytes of log
+STOP_SECONDS = 60.0
+
+
+class EmbeddedPostgres:
+    """A Postgres server that lives in one folder.
+
+    Parameters
+    ----------
+    data_dir : path
+        Folder of the server: its cluster, its log and the passwords. Made when absent.
+    port : int, optional
+        Port of 127.0.0.1; a free one is taken when absent.
+
+    Examples
+    --------
+    >>> with EmbeddedPostgres("state/postgres") as postgres:  # doctest: +SKIP
+    ...     connection = psycopg.connect(postgres.dsn("solar"))
+    """
+
+    def __init__(self, data_dir: str | os.PathLike[str], port: int | None = None) -> None:
+        self.folder = Path(data_dir).absolute()
+        self.log = self.folder / "postgres.log"
+        self.port = port
+        self._wanted_port = port
+        self._password_file = self.folder / "passwords.json"
+        self._passwords: dict[str, str] = {}
+        self._server: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+
+    def __enter__(self) -> EmbeddedPostgres:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the server that this object started still runs."""
+        return self._server is not None and self._server.poll() is None
+
+    def dsn(self, database: str) -> str:
+        """Connection URI of a database, as the role that owns it.
+
+        Parameters
+        ----------
+        database : str
+            ``"airflow"``, ``"solar"``, or ``"postgres"`` for the superuser.
+        """
+        if self.port is None or not self._passwords:
+            raise StackError("Postgres has no address before it was started.")
+        return f"postgresql://{database}:{self._passwords[database]}@{HOST}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start the server; the first time, make the cluster, the roles and the databases.
+
+        Returns when it accepts connections. A server that an earlier program left running in
+        this folder is shut down first; a stale pid file and an unclean stop are mended.
+
+        Raises
+        ------
+        StackError
+            When another program is using the folder, the port is taken, the cluster was made by
+            another major version, or the server ends; with the end of its log.
+        """
+        if self.running:
+            return
+        self._make_folder()
+        self._take_lock()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Shut the server down, wait until it is gone, and let go of the folder.
+
+        No committed row is lost. Nothing happens when this object does not hold the folder.
+        """
+        if self._lock is None:
+            return
+        self._end_server()
+        os.close(self._lock)
+        self._lock = None
+
+    @property
+    def _cluster(self) -> Path:
+        """The data directory of Postgres itself; elsewhere when its user cannot come here."""
+        return (self.folder / "cluster").resolve()
+
+    def _make_folder(self) -> None:
+        try:
+            if not self.folder.exists():
+                self.folder.mkdir(parents=True)
+                # Started by root, the server runs as another user and has to pass through.
+                self.folder.chmod(0o711)
+            usable = os.access(self.folder, os.R_OK | os.W_OK | os.X_OK)
+        except OSError:
+            usable = False
+        if not usable:
+            raise StackError(
+                f"Postgres cannot use the folder {self.folder}: this user may not write there. "
+                "If it was made by another user, run as that one."
+            )
+
+    def _take_lock(self) -> None:
+        # A lock of the system goes with the process that holds it, however that one ends.
+        lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise StackError(
+                f"Another program is using the Postgres in {self.folder}. Stop that one first."
+            ) from error
+        self._lock = lock
+
+    def _start(self) -> None:
+        uid = server_uid(self._cluster)
+        binaries = programs(uid)
+        self._load_passwords()
+        if not self._cluster.exists():
+            self._make_cluster(binaries, uid)
+        self._check_version(binaries)
+        self._end_server()
+        # No server of this cluster is left, so a pid file can only be stale. Postgres itself
+        # would refuse to start if its pid belongs to some other program of the same user now.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        if not self._password_file.exists():
+            self._set_superuser_password(binaries, uid)
+            self._save_passwords()
+        if self._wanted_port is not None:
+            require_free(self._wanted_port, PORT_SETTING)
+        self.port = self._wanted_port or free_port()
+        self._launch(binaries, uid)
+        self._wait_until_ready()
+        self._ensure_databases()
+
+    def _load_passwords(self) -> None:
+        kept = json.loads(self._password_file.read_text()) if self._password_file.exists() else {}
+        self._passwords = {
+            role: kept.get(role) or secrets.token_urlsafe(24) for role in (SUPERUSER, *DATABASES)
+        }
+
+    def _save_passwords(self) -> None:
+        draft = self._password_file.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(self._passwords, file, indent=2)
+        draft.replace(self._password_file)
+
+    def _make_cluster(self, binaries: Path, uid: int | None) -> None:
+        # It gets its name when it is complete, so that an interrupted initdb starts afresh. The
+        # superuser has no password yet and nobody can connect: the first start sets one.
+        link = self.folder / "cluster"
+        link.unlink(missing_ok=True)
+        reachable = uid is None or can_enter(self.folder, uid)
+        home = self.folder if reachable else place_elsewhere("postgres-")
+        draft = home / "cluster.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        if uid is not None:
+            os.chown(draft, uid, group_of(uid))
+        command: list[str | Path] = [
+            binaries / "initdb",
+            "--pgdata",
+            draft,
+            "--username",
+            SUPERUSER,
+        ]
+        # The same collation on every machine, whatever locales it has.
+        command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        done = run([*command, "--no-instructions"], uid)
+        if done.returncode:
+            raise StackError(f"Postgres could not make its cluster in {draft}:\n{done.stderr}")
+        self._password_file.unlink(missing_ok=True)
+        access = draft / "pg_hba.conf"
+        access.write_text(f"host all all {HOST}/32 scram-sha-256\n")
+        draft.rename(home / "cluster")
+        if not reachable:
+            link.symlink_to(home / "cluster")
+
+    def _check_version(self, binaries: Path) -> None:
+        try:
+            found = (self._cluster / "PG_VERSION").read_text().strip()
+        except PermissionError as error:
+            raise StackError(
+                f"The Postgres cluster {self._cluster} belongs to another user "
+                f"({self._cluster.owner()}). Run as that user, or as root."
+            ) from error
+        except FileNotFoundError as error:
+            raise StackError(
+                f"{self._cluster} is no Postgres cluster: it has no file PG_VERSION. Restore it, "
+                f"or remove {self.folder} to start with empty databases."
+            ) from error
+        ours = major_version(binaries)
+        if found != ours:
+            raise StackError(
+                f"The Postgres cluster {self._cluster} was made by version {found}; the version "
+                f"installed here is {ours}. Dump the databases with version {found} and load "
+                f"them again, or remove {self.folder} to start with empty ones."
+            )
+
+    def _set_superuser_password(self, binaries: Path, uid: int | None) -> None:
+        statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{self._passwords[SUPERUSER]}'\n"
+        command: list[str | Path] = [
+            binaries / "postgres",
+            "--single",
+            "-D",
+            self._cluster,
+            SUPERUSER,
+        ]
+        done = run(command, uid, text_in=statement)
+        if done.returncode:
+            raise StackError(f"Postgres could not set its first password:\n{done.stderr}")
+
+    def _launch(self, binaries: Path, uid: int | None) -> None:
+        settings = {
+            "listen_addresses": HOST,
+            "port": self.port,
+            "unix_socket_directories": "",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **sized_settings(self._cluster),
+        }
+        command: list[str | Path] = [binaries / "postgres", "-D", self._cluster]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with self.log.open("ab") as log:
+            self._server = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=environment(),
+                start_new_session=True,
+                **as_user(uid),
+            )
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if not self.running:
+                raise StackError(f"Postgres ended while starting:\n{self._log_tail()}")
+            try:
+                psycopg.connect(self.dsn(SUPERUSER), connect_timeout=5).close()
+                return
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise StackError(
+                        f"Postgres accepts no connection after {START_SECONDS:.0f} s ({error}):\n"
+                        f"{self._log_tail()}"
+                    ) from error
+            time.sleep(0.05)
+
+    def _ensure_databases(self) -> None:
+        """Each database with its one role; nobody else may connect to it."""
+        with psycopg.connect(self.dsn(SUPERUSER), autocommit=True) as connection:
+            roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+            present = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+            for name in DATABASES:
+                role, password = sql.Identifier(name), sql.Literal(self._passwords[name])
+                if name not in roles:
+                    connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password)
+                )
+                if name not in present:
+                    connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(role))
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
+
+    def _end_server(self) -> None:
+        family = self._processes()
+        pids = {process.pid for process in family}
+        leader = next((process for process in family if process.ppid() not in pids), None)
+        # SIGINT is the fast shutdown of Postgres; SIGTERM would wait for its clients to leave.
+        end(leader, family, first=signal.SIGINT, grace_seconds=STOP_SECONDS)
+        if self._server is not None:
+            self._server.wait()
+            self._server = None
+
+    def _processes(self) -> list[psutil.Process]:
+        """Every server process of this cluster, whoever started it.
+
+        A server process works in its data directory. The pid file alone would not do: its pid
+        may be another program's by now, and a killed server can leave children behind.
+        """
+        found = []
+        for process in psutil.process_iter(["name"]):
+            if process.info["name"] == "postgres":
+                with contextlib.suppress(psutil.Error):
+                    if Path(process.cwd()) == self._cluster:
+                        found.append(process)
+        return found
+
+    def _log_tail(self, lines: int = 15) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the versions on the connection that the caller opened."""
+
+from alembic import context
+
+# A backend that keeps its own Alembic history in the same database is not disturbed.
+context.configure(
+    connection=context.config.attributes["connection"], version_table="solar_schema_version"
+)
+with context.begin_transaction():
+    context.run_migrations()

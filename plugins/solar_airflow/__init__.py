@@ -1,0 +1,1 @@
+"""What the project adds to Airflow: thin operators around ``solar_model.pipeline``."""

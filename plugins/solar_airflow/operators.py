@@ -1,0 +1,310 @@
+"""The nine steps of a cycle as Airflow operators.
+
+Each step takes the ``handover`` of the step before, a small dict of references (place, rows,
+checksum), and returns it with its own added. Data never travels through XCom.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from airflow.sdk import BaseHook, BaseOperator, Context
+
+from solar_model.pipeline import runs
+from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
+from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.settings import Settings, settings
+from solar_model.ticks import parse_tick, timestamp_text
+
+Handover = dict[str, Any]
+Database = psycopg.Connection[Any]
+
+
+def open_database(operator: BaseOperator | None = None) -> Database:
+    """Connect to the solar database; statements end before the operator's time limit."""
+    connection = BaseHook.get_connection(CONNECTION_ID)
+    return connect(
+        conninfo(connection.get_uri()),
+        time_limit=operator.execution_timeout if operator else None,
+    )
+
+
+def work_folder(airflow_run_id: str, config: Settings) -> Path:
+    """Folder of the temporary files of an Airflow run."""
+    return config.work_dir / re.sub(r"[^A-Za-z0-9._-]", "-", airflow_run_id)
+
+
+def tick_of(context: Context) -> str:
+    """The tick of an Airflow run: its logical date, or the moment a run without one may start."""
+    run = context["dag_run"]
+    return timestamp_text(parse_tick(run.logical_date or run.run_after))
+
+
+class QueryHouseholdsOperator(BaseOperator):
+    """Open the run of the tick, and stream its households out of Postgres into a file."""
+
+    def execute(self, context: Context) -> Handover:
+        """Return the cycle and the references of the two files of the snapshot."""
+        from solar_model.pipeline import households
+
+        config = settings()
+        tick = tick_of(context)
+        params = context["params"]
+        airflow_run_id = context["dag_run"].run_id
+        folder = work_folder(airflow_run_id, config)
+        with open_database(self) as connection:
+            run = (
+                None
+                if params["dry_run"]
+                else runs.start(
+                    connection,
+                    tick=parse_tick(tick),
+                    airflow_run_id=airflow_run_id,
+                    seed=params["seed"],
+                    default_seed=config.seed,
+                )
+            )
+            cycle = Cycle(
+                tick=tick,
+                run_id=run.id if run else None,
+                seed=run.seed if run else params["seed"] or config.seed,
+                weather=params["weather"],
+                work_dir=str(folder),
+            )
+            with runs.timed(connection, cycle.run_id, self.task_id):
+                snapshot = households.query(
+                    connection,
+                    tick=cycle.tick_start,
+                    sql_file=config.households_sql,
+                    folder=folder,
+                )
+        self.log.info("Tick %s: %s households", tick, f"{snapshot.households.rows:,}")
+        return {
+            "cycle": cycle.to_dict(),
+            "households": snapshot.households.to_dict(),
+            "states": snapshot.states.to_dict(),
+        }
+
+
+class CycleOperator(BaseOperator):
+    """A step that goes on where another step stopped.
+
+    Parameters
+    ----------
+    handover : XComArg
+        Output of the step before.
+    """
+
+    template_fields: Sequence[str] = ("handover",)
+
+    def __init__(self, *, handover: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.handover = handover
+
+    def execute(self, context: Context) -> Handover:
+        """Do the step, record how long it took, and hand over."""
+        cycle = Cycle(**self.handover["cycle"])
+        with (
+            open_database(self) as connection,
+            runs.timed(connection, cycle.run_id, self.task_id),
+        ):
+            added = self.step(connection, cycle)
+        return {**self.handover, **added}
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """What the step adds to the handover."""
+        raise NotImplementedError
+
+    def file(self, name: str) -> FileReference:
+        """A file that an earlier step handed over."""
+        return FileReference(**self.handover[name])
+
+
+class WriteInputCsvOperator(CycleOperator):
+    """Write the input file and its manifest; set broken households aside."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``input``."""
+        from solar_model.pipeline.households import Snapshot, write_input
+
+        snapshot = Snapshot(self.file("households"), self.file("states"))
+        written, quarantined = write_input(connection, cycle, snapshot, settings().weather)
+        self.log.info("%s: %s households", written.name, f"{written.rows:,}")
+        if quarantined:
+            self.log.warning(
+                "%s households break the contract; see table quarantine for the reasons",
+                f"{quarantined:,}",
+            )
+        return {"input": written.to_dict()}
+
+
+class UploadInputOperator(CycleOperator):
+    """Put the input file into the exchange."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``uploaded``."""
+        from solar_model.pipeline.exchange import open_exchange
+
+        exchange = open_exchange(settings().exchange_urls[0])
+        uploaded = exchange.put(self.file("input").path)
+        runs.log_transfer(connection, cycle.run_id, "upload", uploaded)
+        self.log.info("Uploaded %s (%s bytes)", uploaded.uri, f"{uploaded.bytes:,}")
+        return {"uploaded": uploaded.to_dict()}
+
+
+class RunSimulationOperator(CycleOperator):
+    """Simulate the tick on this worker."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``results``."""
+        from solar_model.pipeline.runner import simulate
+
+        results = simulate(self.file("uploaded"), Path(cycle.work_dir) / "runner")
+        self.log.info("Simulated %s rows: %s", f"{results.rows:,}", results.uri)
+        return {"results": results.to_dict()}
+
+
+class DownloadResultsOperator(CycleOperator):
+    """Fetch the results from the exchange and hold them against their manifest."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``downloaded``."""
+        from solar_model.pipeline.exchange import open_exchange
+
+        results = self.file("results")
+        exchange = open_exchange(results.uri.rsplit("/", 1)[0])
+        downloaded = exchange.get(results.name, Path(cycle.work_dir))
+        runs.log_transfer(connection, cycle.run_id, "download", downloaded)
+        return {"downloaded": downloaded.to_dict()}
+
+
+class ValidateResultsOperator(CycleOperator):
+    """Hold the results against the contract and the Great Expectations suite."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``checks``, the number of checks passed."""
+        from solar_model.files import read_results, read_users
+        from solar_model.pipeline import gate
+
+        checks = gate.check(
+            read_results(self.file("downloaded").path), read_users(self.file("input").path)
+        )
+        self.log.info("%s checks passed", checks)
+        return {"checks": checks}
+
+
+class InsertResultsOperator(CycleOperator):
+    """Replace the tick's rows in ``energy_data`` and complete the run, in one transaction."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``inserted``, the number of rows."""
+        from solar_model.files import Manifest, read_results
+        from solar_model.pipeline.insertion import insert
+
+        if cycle.run_id is None:
+            self.log.info("Dry run: nothing is inserted")
+            return {"inserted": 0}
+        downloaded, given = self.file("downloaded"), self.file("input")
+        inserted = insert(
+            connection,
+            cycle.run_id,
+            read_results(downloaded.path),
+            seed=cycle.seed,
+            weather=Manifest.read(downloaded.path).weather,
+            runner="local",
+            exchange=self.file("uploaded").uri.rsplit("/", 1)[0],
+            input_file=given.name,
+            input_sha256=given.sha256,
+            input_rows=given.rows,
+            results_file=downloaded.name,
+            results_sha256=downloaded.sha256,
+            checks_passed=self.handover["checks"],
+        )
+        self.log.info("Inserted %s rows", f"{inserted:,}")
+        return {"inserted": inserted}
+
+
+class NotifyOperator(BaseOperator):
+    """Tell the webhook how the cycle ended, well or badly; never harm the cycle.
+
+    Parameters
+    ----------
+    handover : XComArg
+        Output of the first step: the others may have failed.
+    """
+
+    template_fields: Sequence[str] = ("handover",)
+
+    def __init__(self, *, handover: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.handover = handover
+
+    def execute(self, context: Context) -> None:
+        """Send the message; log why when it cannot be delivered."""
+        from solar_model.pipeline.notify import notify
+
+        config = settings()
+        if config.notify_url is None:
+            self.log.info("SOLAR_NOTIFY_URL is not set: nobody to notify")
+            return
+        if context["params"]["dry_run"]:
+            self.log.info("Dry run: nobody is notified")
+            return
+        message = self._message(context)
+        problem = notify(message, config)
+        if problem:
+            self.log.warning("Not notified: %s. The cycle is not affected.", problem)
+        else:
+            self.log.info("Notified: %s", message["status"])
+            if message["run_id"]:
+                with open_database(self) as connection:
+                    runs.record(connection, message["run_id"], notified_at=datetime.now(tz=UTC))
+
+    def _message(self, context: Context) -> dict[str, Any]:
+        message = {
+            "status": "failed",
+            "result_file": None,
+            "timestamp": tick_of(context),
+            "record_count": 0,
+            "run_id": None,
+        }
+        if self.handover:
+            try:
+                with open_database(self) as connection:
+                    message |= runs.outcome(connection, self.handover["cycle"]["run_id"])
+            except psycopg.Error as error:
+                self.log.warning("The database cannot say how the cycle ended: %s", error)
+        return message
+
+
+class CleanUpOperator(CycleOperator):
+    """Remove the cycle's temporary files; runs only after success."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add nothing."""
+        shutil.rmtree(cycle.work_dir, ignore_errors=True)
+        self.log.info("Removed %s", cycle.work_dir)
+        return {}
+
+
+def record_failure(context: Context) -> None:
+    """Callback of a task that failed for good: the ledger says so, and the log where files are."""
+    log = logging.getLogger(__name__)
+    airflow_run_id = context["dag_run"].run_id
+    log.error(
+        "The cycle's files are kept for a look in %s", work_folder(airflow_run_id, settings())
+    )
+    with open_database() as connection:
+        runs.fail(connection, airflow_run_id, _reason(context))
+
+
+def _reason(context: Context) -> str:
+    exception = context.get("exception")
+    return f"{context['task_instance'].task_id}: {exception}"

@@ -1,0 +1,47 @@
+"""Import the heavy libraries once, in the process that task processes are forked from.
+
+A task would spend seconds on imports (Great Expectations alone takes longer than the whole cycle
+of a thousand households); a fork of a process that has them spends none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import time
+
+from airflow.listeners import hookimpl
+
+log = logging.getLogger(__name__)
+
+_HEAVY = (
+    "airflow.sdk.execution_time.task_runner",
+    "great_expectations.expectations",
+    "pandas",
+    "pandera.polars",
+    "polars",
+    "psycopg",
+    "pvlib",
+    "solar_airflow.operators",
+    "solar_model.simulation",
+    "solar_model.pipeline.gate",
+    "solar_model.pipeline.insertion",
+    "solar_model.pipeline.notify",
+    "solar_model.pipeline.runner",
+)
+
+
+@hookimpl
+def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name for it
+    """Preload in the scheduler (its LocalExecutor forks) and in Celery workers (they fork too)."""
+    if sys.argv[1:2] not in (["scheduler"], ["celery"]):
+        return
+    begin = time.monotonic()
+    for name in _HEAVY:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            # Airflow swallows what a listener raises; tasks will say it again where it is seen.
+            log.exception("Cannot preload %s: tasks that need it will fail", name)
+    log.info("Preloaded %d libraries in %.1f s", len(_HEAVY), time.monotonic() - begin)

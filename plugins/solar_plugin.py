@@ -1,0 +1,14 @@
+"""The project's Airflow plugin: registers what Airflow must know of ``solar_airflow``."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from solar_airflow import preload
+
+
+class SolarPlugin(AirflowPlugin):
+    """Community solar in Airflow."""
+
+    name = "solar"
+    listeners = [preload]  # noqa: RUF012 - Airflow reads this attribute as a plain list
