@@ -73,9 +73,7 @@ class AirflowApi:
         found = self._request("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return list(found["task_instances"])
 
-    def _request(
-        self, method: str, path: str, *, missing_ok: bool = False, **options: Any
-    ) -> Any:
+    def _request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
         url = f"{self.address}/api/v2/{path}"
         try:
             answer = self._session.request(method, url, timeout=SECONDS, **options)
@@ -92,8 +90,6 @@ class AirflowApi:
         return answer.json()
 
     def _authenticate(self) -> None:
-        answer = self._session.post(
-            f"{self.address}/auth/token", json=self._login, timeout=SECONDS
-        )
+        answer = self._session.post(f"{self.address}/auth/token", json=self._login, timeout=SECONDS)
         answer.raise_for_status()
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -137,7 +137,7 @@ def read_stamp(path: Path) -> dict[str, str]:
 
 def works(venv: Path) -> bool:
     """Whether the environment's Python starts and is the same version as this one."""
-    command = [venv / "bin" / "python", "-c", "import sys; print(sys.version)"]
+    command = [str(venv / "bin" / "python"), "-c", "import sys; print(sys.version)"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -198,16 +198,16 @@ def locked(lock: Path, name: str) -> str:
 
 def sync(venv: Path, project: Path, kind: str) -> None:
     """Exactly the packages of the lock, each checked against its hash, and the project itself."""
-    pip = [venv / "bin" / "uv", "pip"]
-    python = ["--python", venv / "bin" / "python"]
+    pip = [str(venv / "bin" / "uv"), "pip"]
+    python = ["--python", str(venv / "bin" / "python")]
     # Compiling all of it takes longer than installing it, and most is never imported: Python
     # compiles and keeps what it meets.
     call(
-        [*pip, "sync", *python, "--require-hashes", project / LOCKS[kind]],
+        [*pip, "sync", *python, "--require-hashes", str(project / LOCKS[kind])],
         "The packages could not be installed. Is there a network? A package index of your own is "
         "named with UV_DEFAULT_INDEX. Start again: what was loaded is kept.",
     )
-    own = ["--no-deps", "--no-build-isolation", "--quiet", "--editable", project]
+    own = ["--no-deps", "--no-build-isolation", "--quiet", "--editable", str(project)]
     call([*pip, "install", *python, *own], "The project itself could not be installed.")
 
 

@@ -135,6 +135,10 @@ class EmbeddedPostgres:
         os.close(self._lock)
         self._lock = None
 
+    def log_tail(self, lines: int = 15) -> str:
+        """The end of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
     @property
     def _cluster(self) -> Path:
         """The data directory of Postgres itself; elsewhere when its user cannot come here."""
@@ -290,7 +294,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_SECONDS
         while True:
             if not self.running:
-                raise StackError(f"Postgres ended while starting:\n{self._log_tail()}")
+                raise StackError(f"Postgres ended while starting:\n{self.log_tail()}")
             try:
                 psycopg.connect(self.dsn(SUPERUSER), connect_timeout=5).close()
                 return
@@ -298,7 +302,7 @@ class EmbeddedPostgres:
                 if time.monotonic() > deadline:
                     raise StackError(
                         f"Postgres accepts no connection after {START_SECONDS:.0f} s ({error}):\n"
-                        f"{self._log_tail()}"
+                        f"{self.log_tail()}"
                     ) from error
             self._pause(0.05)
 
@@ -341,6 +345,3 @@ class EmbeddedPostgres:
                     if Path(process.cwd()) == self._cluster:
                         found.append(process)
         return found
-
-    def _log_tail(self, lines: int = 15) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

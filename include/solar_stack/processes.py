@@ -183,6 +183,6 @@ def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
 def _alive(process: psutil.Process) -> bool:
     # One that has ended stays as a zombie until its parent asks; in a container perhaps for ever.
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
