@@ -175,4 +175,6 @@ def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure
     )
     for name, message, rows in checks:
         if len(rows):
-            yield Failure(name, message, rows.select(c for c in results.columns if c in rows.columns))
+            yield Failure(
+                name, message, rows.select(c for c in results.columns if c in rows.columns)
+            )

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.unit.community.systems import households
 
 from solar_model.community.battery import (
     CHARGE_EFFICIENCY,
@@ -18,7 +19,6 @@ from solar_model.community.battery import (
     Flows,
 )
 from solar_model.ticks import TICK_HOURS
-from tests.unit.community.systems import households
 
 N = 16
 MICRO = 1e-6
