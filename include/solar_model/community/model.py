@@ -24,7 +24,7 @@ from solar_model.community.consumption import Consumption
 from solar_model.community.generation import PvArrays
 from solar_model.community.households import Households
 from solar_model.community.sun import Sun, location_cells, sun_at
-from solar_model.community.weather import Sky, WeatherProvider, open_weather
+from solar_model.community.weather import Sky, Weather, open_weather
 from solar_model.errors import InputError
 from solar_model.ticks import parse_tick, tick_index, tick_start
 
@@ -32,7 +32,7 @@ from solar_model.ticks import parse_tick, tick_index, tick_start
 BLOCK_SIZE = 16_384
 
 
-class Community(mesa.Model):
+class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
     """Households, their sun and their weather, advancing tick by tick.
 
     Parameters
@@ -74,7 +74,7 @@ class Community(mesa.Model):
         self.households = households
         self.seed = seed
         self.tick = tick_index(parse_tick(start_time))
-        self.weather: WeatherProvider = open_weather(weather, seed)
+        self.weather: Weather = open_weather(weather, seed)
         self.cell_latitude_deg, self.cell_longitude_deg, self.cell_index = location_cells(
             households.latitude_deg, households.longitude_deg
         )
@@ -158,7 +158,7 @@ class Community(mesa.Model):
         return Household(self, row)
 
 
-class HouseholdBlock(mesa.Agent):
+class HouseholdBlock(mesa.Agent):  # type: ignore[misc]
     """Neighbouring rows of the community, stepped together.
 
     Parameters
