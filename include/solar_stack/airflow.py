@@ -17,6 +17,9 @@ from solar_stack.state import Secrets, State, write_private
 
 # In the order in which they end: the tasks of the scheduler report to the api-server.
 COMPONENTS = ("scheduler", "dag-processor", "triggerer", "api-server")
+# The scheduler waits for running tasks. The triggerer sits out ten seconds even when it has
+# nothing to do; its triggers are made to be taken up again.
+GRACE_SECONDS = {"scheduler": 25.0, "triggerer": 2.0}
 ADMIN, VIEWER = "admin", "viewer"
 SOLAR_CONNECTION = "AIRFLOW_CONN_SOLAR_DB"
 
@@ -99,25 +102,23 @@ def write_logins(state: State, secrets: Secrets) -> None:
     write_private(state.airflow / "passwords.json", json.dumps(passwords))
 
 
-def command(*arguments: str) -> list[str]:
-    """The ``airflow`` command of this environment."""
-    return [sys.executable, "-m", "airflow", *arguments]
+def service(state: State, variables: Mapping[str, str], name: str, *arguments: str) -> Service:
+    """An ``airflow`` command as a service, not yet started."""
+    return Service(
+        name,
+        [sys.executable, "-m", "airflow", *arguments],
+        log=state.logs / f"{name}.log",
+        record=state.processes / f"{name}.json",
+        environment=variables,
+        grace_seconds=GRACE_SECONDS.get(name, 10.0),
+    )
 
 
 def components(state: State, variables: Mapping[str, str]) -> list[Service]:
     """The four components as services, not yet started."""
     # All tasks run on this machine, and the api-server reads their logs from the disk.
     options = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
-    return [
-        Service(
-            name,
-            command(name, *options.get(name, [])),
-            log=state.logs / f"{name}.log",
-            record=state.processes / f"{name}.json",
-            environment=variables,
-        )
-        for name in COMPONENTS
-    ]
+    return [service(state, variables, name, name, *options.get(name, [])) for name in COMPONENTS]
 
 
 def is_migrated(dsn: str) -> bool:

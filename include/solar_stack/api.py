@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -28,8 +29,12 @@ class AirflowApi:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy has no business between here and here
 
-    def unhealthy(self) -> list[str]:
-        """Components that are not healthy; the api-server itself when it does not answer."""
+    def unhealthy(self, since: datetime) -> list[str]:
+        """Components that are not healthy, or were last so before some time.
+
+        An earlier start leaves its heartbeats in the database. The api-server itself is named
+        when it does not answer.
+        """
         try:
             answer = self._session.get(f"{self.address}/api/v2/monitor/health", timeout=SECONDS)
             states = answer.json()
@@ -37,13 +42,15 @@ class AirflowApi:
             return ["api-server"]
         return [
             name.replace("_", "-")
-            for name, state in states.items()
-            if name in ("scheduler", "dag_processor", "triggerer") and state["status"] != "healthy"
+            for name in ("scheduler", "dag_processor", "triggerer")
+            if states[name]["status"] != "healthy"
+            or _time(states[name][f"latest_{name}_heartbeat"]) < since
         ]
 
-    def has_dag(self, dag_id: str) -> bool:
-        """Whether the DAG was found and parsed."""
-        return self._request("GET", f"dags/{dag_id}", missing_ok=True) is not None
+    def has_dag(self, dag_id: str, since: datetime) -> bool:
+        """Whether the DAG was found and parsed since some time."""
+        dag = self._request("GET", f"dags/{dag_id}", missing_ok=True)
+        return dag is not None and not dag["is_stale"] and _time(dag["last_parsed_time"]) >= since
 
     def import_errors(self) -> list[str]:
         """What Airflow says of the DAG files that it could not import."""
@@ -93,3 +100,7 @@ class AirflowApi:
         answer = self._session.post(f"{self.address}/auth/token", json=self._login, timeout=SECONDS)
         answer.raise_for_status()
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def _time(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)

@@ -325,9 +325,9 @@ class EmbeddedPostgres:
     def _end_server(self) -> None:
         family = self._processes()
         pids = {process.pid for process in family}
-        leaders = [process for process in family if process.ppid() not in pids]
+        leaders = {process: STOP_SECONDS for process in family if process.ppid() not in pids}
         # SIGINT is the fast shutdown of Postgres; SIGTERM would wait for its clients to leave.
-        end(leaders, family, first=signal.SIGINT, grace_seconds=STOP_SECONDS)
+        end(leaders, family, first=signal.SIGINT)
         if self._server is not None:
             self._server.wait()
             self._server = None

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -38,6 +39,8 @@ class Service:
         Who it is, for a later start.
     environment : mapping
         All of its environment variables.
+    grace_seconds : float
+        How long it may take to end before it is killed.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class Service:
         log: Path,
         record: Path,
         environment: Mapping[str, str],
+        grace_seconds: float,
     ) -> None:
         self.name = name
         self.command = list(command)
         self.log = log
         self.record = record
         self.environment = dict(environment)
+        self.grace_seconds = grace_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -70,8 +75,9 @@ class Service:
                 start_new_session=True,
             )
         with contextlib.suppress(psutil.NoSuchProcess):
-            started = psutil.Process(self._process.pid).create_time()
-            self.record.write_text(json.dumps({"pid": self._process.pid, "started": started}))
+            pid = self._process.pid
+            record = _Record(pid, psutil.Process(pid).create_time(), self.grace_seconds)
+            self.record.write_text(json.dumps(asdict(record)))
 
     @property
     def exit_code(self) -> int | None:
@@ -85,67 +91,75 @@ class Service:
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def stop(records: Iterable[Path], *, grace_seconds: float) -> list[str]:
+def stop(records: Iterable[Path]) -> list[str]:
     """End the services of some records together, whoever started them.
 
     Parameters
     ----------
     records : iterable of path
         Records of services; those that do not exist, or whose process is long gone, are fine.
-    grace_seconds : float
-        How long all of them may take before they are killed.
 
     Returns
     -------
     list of str
         Names of the records of which a process was still there.
     """
-    leaders: list[psutil.Process] = []
+    leaders: dict[psutil.Process, float] = {}
     families: list[psutil.Process] = []
     names: list[str] = []
-    present = [record for record in records if record.exists()]
-    for record in present:
-        leader, family = _members(record)
-        if family:
-            names.append(record.stem)
-        leaders += [leader] if leader else []
+    present = {path: _read(path) for path in records if path.exists()}
+    for path, record in present.items():
+        family = _session(record)
+        leaders |= {
+            process: record.grace_seconds for process in family if process.pid == record.pid
+        }
         families += family
-    end(leaders, families, first=signal.SIGTERM, grace_seconds=grace_seconds)
-    for record in present:
+        names += [path.stem] if family else []
+    end(leaders, families, first=signal.SIGTERM)
+    for path, record in present.items():
         # What was started after the first look, while its parent was ending.
-        end([], _members(record)[1], first=signal.SIGTERM, grace_seconds=0)
-        record.unlink()
+        end({}, _session(record), first=signal.SIGTERM)
+        path.unlink()
     return names
 
 
-def _members(record: Path) -> tuple[psutil.Process | None, list[psutil.Process]]:
-    """The program of a record if it still runs, and every process of its session."""
+@dataclass(frozen=True)
+class _Record:
+    pid: int
+    started: float
+    grace_seconds: float
+
+
+def _read(path: Path) -> _Record:
     try:
-        kept = json.loads(record.read_text())
-        pid, started = int(kept["pid"]), float(kept["started"])
-    except (ValueError, KeyError):  # written half, by a start that was cut off
-        return None, []
-    leader = None
+        return _Record(**json.loads(path.read_text()))
+    except (ValueError, TypeError):  # half a record, of a start that was cut off
+        return _Record(pid=0, started=0.0, grace_seconds=0.0)
+
+
+def _session(record: _Record) -> list[psutil.Process]:
+    """The program of a record, if it still runs, and every process of its session."""
+    if record.pid == 0:
+        return []
     with contextlib.suppress(psutil.NoSuchProcess):
-        leader = psutil.Process(pid)
-        if abs(leader.create_time() - started) > CLOCK_SECONDS:
-            return None, []  # the number is another program's now, and so is its session
+        leader = psutil.Process(record.pid)
+        if abs(leader.create_time() - record.started) > CLOCK_SECONDS:
+            return []  # the number is another program's now, and so is its session
     family = []
     for process in psutil.process_iter(["create_time"]):
         with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-            in_session = os.getsid(process.pid) == pid
-            younger = process.info["create_time"] > started - CLOCK_SECONDS
+            in_session = os.getsid(process.pid) == record.pid
+            younger = process.info["create_time"] > record.started - CLOCK_SECONDS
             if in_session and younger and _alive(process):
                 family.append(process)
-    return leader, family
+    return family
 
 
 def end(
-    leaders: Sequence[psutil.Process],
+    leaders: Mapping[psutil.Process, float],
     family: Sequence[psutil.Process],
     *,
     first: signal.Signals,
-    grace_seconds: float,
 ) -> None:
     """Ask processes to end, wait, then kill what is left of them and of their family.
 
@@ -154,28 +168,28 @@ def end(
 
     Parameters
     ----------
-    leaders : sequence of psutil.Process
-        The processes that are asked; each is expected to end its own children.
+    leaders : mapping of psutil.Process to float
+        The processes that are asked, and how many seconds each may take. Each is expected to end
+        its own children.
     family : sequence of psutil.Process
         Everything that must be gone afterwards.
     first : signal.Signals
         The polite signal.
-    grace_seconds : float
-        How long the leaders may take before everything is killed.
     """
+    begin = time.monotonic()
     for leader in leaders:
         with contextlib.suppress(psutil.NoSuchProcess):
             leader.send_signal(first)
-    _wait(leaders, grace_seconds)
+    for leader, seconds in leaders.items():
+        _wait([leader], begin + seconds)
     rest = [process for process in family if _alive(process)]
     for process in rest:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _wait(rest, KILL_SECONDS)
+    _wait(rest, time.monotonic() + KILL_SECONDS)
 
 
-def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _wait(processes: Sequence[psutil.Process], deadline: float) -> None:
     while any(_alive(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
 

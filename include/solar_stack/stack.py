@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from solar_model.pipeline import database
 from solar_model.pipeline.backend import load_sample
@@ -23,7 +24,6 @@ from solar_stack.state import State
 PORT_SETTING = "SOLAR_PORT"
 SAMPLE_HOUSEHOLDS = 1000
 HEALTHY_SECONDS = 240.0
-STOP_SECONDS = 25.0
 LOOK_SECONDS = 0.3
 # A component that ends again so soon after it was started will not get better by another start.
 RESTART_SECONDS = 120.0
@@ -51,6 +51,7 @@ class Stack:
         )
         self._components: list[Service] = []
         self._started: dict[str, float] = {}
+        self.started_at = datetime.now(tz=UTC)
 
     @contextlib.contextmanager
     def up(self) -> Iterator[AirflowApi]:
@@ -100,7 +101,7 @@ class Stack:
 
     def _stop_leftovers(self) -> None:
         records = self.state.processes.glob("*.json")
-        names = processes.stop(records, grace_seconds=STOP_SECONDS)
+        names = processes.stop(records)
         if names:
             console.print(f"Stopped what an earlier start left behind: {', '.join(names)}")
 
@@ -123,13 +124,7 @@ class Stack:
         if airflow.is_migrated(dsn):
             return
         with step("Making Airflow's tables"):
-            migration = Service(
-                "migrate",
-                airflow.command("db", "migrate"),
-                log=self.state.logs / "migrate.log",
-                record=self.state.processes / "migrate.json",
-                environment=variables,
-            )
+            migration = airflow.service(self.state, variables, "migrate", "db", "migrate")
             migration.start()
             while migration.exit_code is None:
                 self._signals.pause(LOOK_SECONDS)
@@ -158,7 +153,7 @@ class Stack:
     def _wait_until_healthy(self, api: AirflowApi) -> None:
         with step("Starting Airflow") as detail:
             deadline = time.monotonic() + HEALTHY_SECONDS
-            while waiting := api.unhealthy():
+            while waiting := api.unhealthy(self.started_at):
                 detail(f"waiting for {', '.join(waiting)}")
                 for component in self._components:
                     if component.exit_code is not None:
@@ -172,12 +167,13 @@ class Stack:
 
     def _stop(self) -> None:
         """Airflow first: the running tasks and the components still write to the database."""
-        record = {component.name: component.record for component in self._components}
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            console.print("Stopping …")
         try:
-            server = record.pop("api-server", None)
-            migration = self.state.processes / "migrate.json"
-            processes.stop([migration, *record.values()], grace_seconds=STOP_SECONDS)
-            processes.stop([server] if server else [], grace_seconds=STOP_SECONDS)
+            server = self.state.processes / "api-server.json"
+            others = set(self.state.processes.glob("*.json")) - {server}
+            processes.stop(others)
+            processes.stop([server])
         finally:
             self._postgres.stop()
 
