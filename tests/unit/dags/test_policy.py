@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
-
 from tests.conftest import ROOT
 
 TAGS = {"solar", "simulation", "monitoring", "maintenance", "backfill"}
