@@ -156,7 +156,7 @@ def test_unreadable_results_are_told_by_line_and_column(tmp_path):
     path = tmp_path / "results.csv"
     write_results(good_results(3), path)
     path.write_text(path.read_text().replace("5.000000", "full", 2).replace("full", "5.0", 1))
-    with pytest.raises(InputError, match="line 3, column battery_soc_kwh.*'full'.*a number"):
+    with pytest.raises(InputError, match=r"line 3, column battery_soc_kwh.*'full'.*a number"):
         read_results(path)
 
 
