@@ -60,7 +60,10 @@ class PvArrays:
         self._sky_seen = self._sky_view * _modifier(sky_angle_deg)
         self._ground_seen = self._ground_view * _modifier(ground_angle_deg)
         self._dc_after_losses_w = households.dc_capacity_kw * 1000.0 * (1.0 - SYSTEM_LOSSES)
-        self._inverter_dc_w = households.inverter_capacity_kw * 1000.0 / INVERTER_EFFICIENCY
+        self._inverter_dc_w = np.maximum(
+            households.inverter_capacity_kw * 1000.0 / INVERTER_EFFICIENCY,
+            np.finfo(np.float64).tiny,  # no inverter, no power, and no division by zero
+        )
 
     def energy_kwh(self, sun: Sun, sky: Sky, cell_index: NDArray[np.intp]) -> Floats:
         """AC energy of one tick.
@@ -115,13 +118,15 @@ class PvArrays:
         dc_w = pvsystem.pvwatts_dc(
             absorbed_w_m2, cell_temp_c, self._dc_after_losses_w, TEMPERATURE_COEFFICIENT_PER_K
         )
+        # The efficiency curve is a fit that ends near the rating; there the inverter clips anyway.
+        np.minimum(dc_w, 2.0 * self._inverter_dc_w, out=dc_w)
         ac_w = inverter.pvwatts(dc_w, self._inverter_dc_w, INVERTER_EFFICIENCY)
-        return ac_w * (TICK_HOURS / 1000.0)
+        return np.asarray(ac_w * (TICK_HOURS / 1000.0))
 
 
 def _modifier(incidence_deg: Floats) -> Floats:
     """Share of the light that coated glass lets through, against normal incidence."""
-    return iam.physical(incidence_deg, n=GLASS_INDEX, n_ar=COATING_INDEX)
+    return np.asarray(iam.physical(incidence_deg, n=GLASS_INDEX, n_ar=COATING_INDEX))
 
 
 def _diffuse_incidence_deg(tilt_deg: Floats) -> tuple[Floats, Floats]:

@@ -136,9 +136,10 @@ def sun_at(tick: int | NDArray[np.int64], latitude_deg: ArrayLike, longitude_deg
     airmass = atmosphere.get_relative_airmass(zenith, model="kastenyoung1989")
     before = np.floor(month).astype(np.int64)
     share = month - before
+    cell = np.arange(len(latitude))
     turbidity = (
-        turbidity_by_month[before % 12, _columns(before, latitude)] * (1.0 - share)
-        + turbidity_by_month[(before + 1) % 12, _columns(before, latitude)] * share
+        turbidity_by_month[before % 12, cell] * (1.0 - share)
+        + turbidity_by_month[(before + 1) % 12, cell] * share
     )
     with np.errstate(divide="ignore"):  # by the cosine of the zenith angle, at night
         sky = clearsky.ineichen(
@@ -160,12 +161,6 @@ def sun_at(tick: int | NDArray[np.int64], latitude_deg: ArrayLike, longitude_deg
         ghi_w_m2=sky["ghi"] * up,
         dni_w_m2=sky["dni"] * up,
         dhi_w_m2=sky["dhi"] * up,
-    )
-
-
-def _columns(month: NDArray[np.int64], latitude: Floats) -> NDArray[np.intp]:
-    return np.broadcast_to(
-        np.arange(len(latitude)), np.broadcast_shapes(month.shape, latitude.shape)
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pvlib import iotools
 
 from solar_model.community.weather.sky import Floats
@@ -53,10 +54,11 @@ class WeatherFile:
         return int(TICKS_PER_DAY // self.rows.shape[1])
 
 
-def day_of_common_year(month: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.int64]:
+def day_of_common_year(month: ArrayLike, day: ArrayLike) -> NDArray[np.int64]:
     """Day of a year without 29 February, counted from 0; that day takes the 28th."""
-    leap_day = (np.asarray(month) == 2) & (np.asarray(day) == 29)
-    return np.asarray(_DAYS_BEFORE_MONTH[np.asarray(month) - 1] + day - 1 - leap_day)
+    month, day = np.asarray(month), np.asarray(day)
+    leap_day = (month == 2) & (day == 29)
+    return np.asarray(_DAYS_BEFORE_MONTH[month - 1] + day - 1 - leap_day)
 
 
 def read_weather_file(path: Path) -> WeatherFile:
@@ -81,9 +83,7 @@ def read_weather_file(path: Path) -> WeatherFile:
     if first.upper().startswith("LOCATION,"):
         return _read(path, iotools.read_epw, stamps_end=False)
     if rest.startswith("Date (MM/DD/YYYY)"):
-        return _read(
-            path, lambda name: iotools.read_tmy3(name, map_variables=True), stamps_end=True
-        )
+        return _read(path, partial(iotools.read_tmy3, map_variables=True), stamps_end=True)
     if "ghi" in first.lower():
         return _read_csv(path)
     raise InputError(

@@ -185,8 +185,8 @@ class RecordedSpans:
         self._recorded = spans
         try:
             self._spans = [
-                _Span(*map(int, span["ticks"]), open_weather(span["weather"], seed))
-                for span in spans
+                _Span(int(first), int(last), open_weather(weather, seed))
+                for (first, last), weather in ((span["ticks"], span["weather"]) for span in spans)
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(

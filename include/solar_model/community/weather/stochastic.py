@@ -97,7 +97,7 @@ class StochasticClouds:
             y = (north_km - octave.north_km_h * hours) / octave.km
             t = np.full_like(x, hours / octave.hours)
             total += octave.weight * self._lattice(stream * 16 + number, x, y, t)
-        return total / np.sqrt(sum(octave.weight**2 for octave in octaves))
+        return np.asarray(total / np.sqrt(sum(octave.weight**2 for octave in octaves)))
 
     def _lattice(self, layer: int, x: Floats, y: Floats, t: Floats) -> Floats:
         """Smooth noise of one layer in lattice coordinates, mean 0, variance 1."""

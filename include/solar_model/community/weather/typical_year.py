@@ -64,7 +64,8 @@ class TypicalYear:
         local_tick = tick + file.utc_offset_ticks
         start = tick_start(local_tick)
         quarter = local_tick % TICKS_PER_DAY
-        row = file.rows[day_of_common_year(start.month, start.day), quarter // file.ticks_per_row]
+        day = int(day_of_common_year(start.month, start.day))
+        row = file.rows[day, quarter // file.ticks_per_row]
         if np.isnan(row).any():
             raise WeatherError(
                 f"weather file {self._path} has no weather for {start:%d %B %H:%M} "
