@@ -110,8 +110,11 @@ class EnergyDataAsText(Base):
     __table__ = sa.Table(
         "energy_data",
         sa.MetaData(),
-        *(sa.Column(c.name, c.type, primary_key=c.primary_key) for c in EnergyData.__table__.c
-          if c.name != "source"),
+        *(
+            sa.Column(c.name, c.type, primary_key=c.primary_key)
+            for c in EnergyData.__table__.c
+            if c.name != "source"
+        ),
         sa.Column("source", sa.String, primary_key=True),
     )
 

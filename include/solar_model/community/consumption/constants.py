@@ -56,9 +56,9 @@ class Appliance:
     person : int
         Who uses it: 0 and 1 are the adults, 2 is everybody else.
     anchor : {"wake", "clock"}
-        What ``habit`` and ``mood`` count from: that person getting up, or 04:00.
-    habit : tuple of int
-        Earliest and latest usual start of a household [min].
+        What ``usual_start`` counts from: that person getting up, or 04:00.
+    usual_start : tuple of int
+        Earliest and latest of the households' usual starts [min].
     mood : int
         How far a day's start strays from the usual one [min], to both sides.
     when_away : {"skip", "wait"}
@@ -81,7 +81,7 @@ class Appliance:
     name: str
     person: int
     anchor: Literal["wake", "clock"]
-    habit: tuple[int, int]
+    usual_start: tuple[int, int]
     mood: int
     when_away: Literal["skip", "wait"]
     phases: tuple[Phase, ...]
@@ -102,79 +102,79 @@ class Appliance:
 APPLIANCES = (
     Appliance(
         "breakfast", 0, "wake", (8, 40), 8, "skip",
-        (Phase((6, 12), (1200, 2200)),),
+        (Phase((10, 22), (500, 1300)),),
         per_day=0.85, per_day_each=0.14, in_winter=0.05,
     ),
     Appliance(
         "second breakfast", 1, "wake", (8, 50), 10, "skip",
-        (Phase((5, 11), (1100, 2000)),),
+        (Phase((10, 22), (400, 1100)),),
         per_day=0.5, per_day_each=0.1,
     ),
     Appliance(
         "bathroom", 2, "wake", (5, 35), 10, "skip",
-        (Phase((5, 10), (900, 1600)),),
+        (Phase((8, 18), (500, 1200)),),
         per_day=0.1, per_day_each=0.2,
     ),
     Appliance(
-        "lunch", 0, "clock", (clock(11, 20), clock(13, 10)), 20, "skip",
-        (Phase((15, 32), (1000, 2300)),),
-        per_day=0.60, per_day_each=0.08, on_free_days=0.2, in_winter=0.08,
+        "lunch", 0, "clock", (clock(11), clock(13, 20)), 20, "skip",
+        (Phase((35, 70), (450, 1300)),),
+        per_day=0.70, per_day_each=0.10, on_free_days=0.05, in_winter=0.08,
     ),
     Appliance(
         "second lunch", 1, "clock", (clock(11, 30), clock(13, 30)), 25, "skip",
-        (Phase((8, 18), (900, 1700)),),
+        (Phase((15, 30), (500, 1100)),),
         per_day=0.3, per_day_each=0.06, in_winter=0.05,
     ),
     Appliance(
         "afternoon coffee", 0, "clock", (clock(14, 30), clock(17)), 30, "skip",
-        (Phase((4, 9), (1200, 2200)),),
+        (Phase((8, 16), (600, 1200)),),
         per_day=0.65, per_day_each=0.08, on_free_days=0.15,
     ),
     Appliance(
         "baking", 0, "clock", (clock(10, 30), clock(17, 30)), 60, "skip",
-        (Phase((30, 55), (1200, 2000)),),
-        per_day=0.08, per_day_each=0.03, on_free_days=0.9, in_winter=0.25,
+        (Phase((40, 75), (900, 1700)),),
+        per_day=0.08, per_day_each=0.03, on_free_days=0.6, in_winter=0.25,
     ),
     Appliance(
-        "dinner", 0, "clock", (clock(17, 50), clock(20)), 25, "wait",
-        (Phase((16, 36), (1100, 2500)),),
-        per_day=0.72, per_day_each=0.10, in_winter=0.08,
+        "dinner", 0, "clock", (clock(17), clock(20, 40)), 25, "wait",
+        (Phase((30, 60), (450, 1250)),),
+        per_day=0.60, per_day_each=0.07, in_winter=0.08,
     ),
     Appliance(
-        "dinner in the oven", 1, "clock", (clock(17, 40), clock(19, 40)), 25, "wait",
-        (Phase((25, 45), (1300, 2200)),),
-        per_day=0.22, per_day_each=0.06, on_free_days=0.2, in_winter=0.15,
+        "dinner in the oven", 1, "clock", (clock(16, 50), clock(20)), 30, "wait",
+        (Phase((35, 65), (900, 1600)),),
+        per_day=0.11, per_day_each=0.03, on_free_days=0.2, in_winter=0.15,
     ),
     Appliance(
         "evening tea", 0, "clock", (clock(19, 30), clock(22)), 30, "wait",
-        (Phase((4, 9), (1200, 2200)),),
+        (Phase((8, 16), (600, 1200)),),
         per_day=0.55, per_day_each=0.08, in_winter=0.2,
     ),
     Appliance(
-        "dishwasher", 0, "clock", (clock(12, 30), clock(21, 30)), 60, "wait",
-        (Phase((14, 20), (1700, 2200)), Phase((10, 15), (1700, 2200), pause=35)),
+        "dishwasher", 0, "clock", (clock(8), clock(21, 40)), 60, "wait",
+        (Phase((50, 75), (700, 1100)),),
         per_day=0.45, per_day_each=0.14, is_attended=False,
         owners=(0.5, 0.75, 0.85, 0.9),
     ),
     Appliance(
-        "washing machine", 0, "clock", (clock(8, 30), clock(19)), 90, "wait",
-        (Phase((15, 26), (1700, 2200), pause=5), Phase((45, 75), (150, 300))),
-        per_day=0.28, per_day_each=0.15, is_attended=False, on_free_days=0.3,
+        "washing machine", 0, "clock", (clock(7, 30), clock(18)), 90, "wait",
+        (Phase((20, 34), (1300, 1900), pause=5), Phase((50, 80), (150, 300))),
+        per_day=0.26, per_day_each=0.14, is_attended=False, on_free_days=0.3,
     ),
     Appliance(
-        "tumble dryer", 0, "clock", (clock(10, 30), clock(20)), 90, "wait",
-        (Phase((45, 80), (700, 2400)),),
+        "tumble dryer", 0, "clock", (clock(9, 30), clock(19)), 90, "wait",
+        (Phase((50, 90), (600, 2000)),),
         per_day=0.24, per_day_each=0.12, is_attended=False,
         owners=(0.25, 0.4, 0.5, 0.6), on_free_days=0.3, in_winter=0.3,
     ),
     Appliance(
         "vacuum cleaner or iron", 0, "clock", (clock(9), clock(18)), 120, "wait",
-        (Phase((12, 30), (700, 1600)),),
+        (Phase((20, 50), (500, 1300)),),
         per_day=0.2, per_day_each=0.06, on_free_days=0.3,
     ),
     Appliance(
-        "television", 0, "clock", (clock(18, 30), clock(20, 30)), 30, "wait",
-        (Phase((90, 210), (70, 190)),),
+        "television", 0, "clock", (clock(17, 30), clock(20, 40)), 30, "wait",
+        (Phase((100, 240), (70, 200)),),
         per_day=0.85, per_day_each=0.05, in_winter=0.08,
     ),
     Appliance(
@@ -184,13 +184,13 @@ APPLIANCES = (
     ),
     Appliance(
         "computer games", 2, "clock", (clock(15, 30), clock(20, 30)), 60, "wait",
-        (Phase((60, 150), (100, 350)),),
+        (Phase((75, 180), (100, 400)),),
         per_day=0.1, per_day_each=0.22, in_winter=0.08,
     ),
     Appliance(
-        "home office or hobby", 1, "clock", (clock(9), clock(16)), 60, "skip",
-        (Phase((90, 240), (60, 250)),),
-        per_day=0.5, per_day_each=0.05,
+        "home office or hobby", 1, "clock", (clock(8, 30), clock(16)), 60, "skip",
+        (Phase((120, 300), (100, 400)),),
+        per_day=0.6, per_day_each=0.05,
     ),
 )  # fmt: skip
 
@@ -199,36 +199,35 @@ APPLIANCES = (
 # Shares of households of 1, 2, 3, and 4 or more people in which nobody goes out to work, and of
 # adults of the others who have work away from home.
 RETIRED_SHARE = (0.36, 0.42, 0.06, 0.04)
-FIRST_ADULT_WORKS = 0.72
-SECOND_ADULT_WORKS = 0.85
+ADULT_WORKS = (0.66, 0.80)
 # Work away from home on a working day, the rest being leave, illness and work at home.
 WORKDAY_SHARE = 0.86
 WORKDAY_WAKE = (clock(5, 20), clock(7, 40))
-PUPIL_WAKE = (clock(6, 10), clock(7, 20))
+SCHOOL_WAKE = (clock(6, 10), clock(7, 20))
 FREE_WAKE = (clock(6, 20), clock(9, 40))
 WAKE_MOOD_MINUTES = 25
 LEAVE_AFTER_WAKE = (35, 100)
-WORK_AWAY = (420, 690)
+WORK_AWAY = (360, 640)
 SCHOOL_AWAY = (330, 560)
 AWAY_MOOD_MINUTES = 60
 SLEEP = (clock(21, 30), clock(0, 40))
 SLEEP_MOOD_MINUTES = 45
 LATE_EVENING_MINUTES = 40
 # Nobody goes to bed sooner after coming home; what waited for the return starts within this time.
-EVENING_AT_LEAST_MINUTES = 45
+EVENING_AT_LEAST_MINUTES = 90
 # Days without work: an outing of some hours, less often in the cold.
-OUTING_SHARE = 0.62
+OUTING_SHARE = 0.7
 OUTING_IN_WINTER = -0.1
 OUTING_LEAVE = (clock(9), clock(17))
-OUTING_AWAY = (60, 300)
+OUTING_AWAY = (60, 330)
 # Whole weeks away from home.
 HOLIDAY_WEEK_SHARE = 0.045
 HOLIDAY_WEEK_IN_WINTER = -0.5
 
 # ── What runs without a start ────────────────────────────────────────────────────────────────────
 # Standby and always-on devices.
-STANDBY_W = 42.0
-STANDBY_EACH_W = 14.0
+STANDBY_W = 52.0
+STANDBY_EACH_W = 24.0
 # Fridges and freezers [CREST: 110 to 190 W for 14 to 22 min at a time]: about a fifth of the
 # electricity of a household [BDEW].
 FRIDGE_W = (70.0, 130.0)
@@ -236,23 +235,24 @@ FRIDGE_PERIOD_MINUTES = (35.0, 75.0)
 FRIDGE_DUTY = (0.25, 0.40)
 FRIDGE_DUTY_EACH = 0.035
 # Pump and controls of the heating, for homes with their own.
-PUMP_SHARE = 0.65
-PUMP_W = (20.0, 70.0)
+PUMP_SHARE = 0.75
+PUMP_W = (25.0, 75.0)
 PUMP_MILDEST = -0.45  # it stands still below this cold, on the scale of ``northern_cold``
 # Light, of the first person at home and awake in the dark and of each further one [BDEW: 8 %].
-LIGHT_W = 95.0
-LIGHT_EACH_W = 32.0
+LIGHT_W = 105.0
+LIGHT_EACH_W = 26.0
 # Light is switched on from this long before sunset, fully after the second time has passed.
 DUSK_LEAD_MINUTES = 40.0
 DUSK_MINUTES = 80.0
 # Small electronics of the first person at home and awake, and of each further one [BDEW: 17 %].
-ELECTRONICS_W = 55.0
-ELECTRONICS_EACH_W = 35.0
+ELECTRONICS_W = 64.0
+ELECTRONICS_EACH_W = 28.0
 
 # ── Spread between households: sigma of a log-normal with mean 1 ─────────────────────────────────
-USE_SIGMA = 0.24
-STANDBY_SIGMA = 0.45
+USE_SIGMA = 0.36
+STANDBY_SIGMA = 0.55
 APPLIANCE_SIGMA = 0.35
 LIGHT_SIGMA = 0.40
+ELECTRONICS_SIGMA = 0.40
 # Temperature swings by season less towards the equator; full swing from this latitude on.
 FULL_SEASON_LATITUDE_DEG = 45.0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +26,7 @@ from solar_model.community.draws import F32
 from solar_model.community.households import Households
 
 Floats = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _WATT_MINUTES_PER_KWH = 60_000.0
 
@@ -81,7 +85,7 @@ class Consumption:
         minute = self._per_zone(
             [tick * TICK_MINUTES - day.first_minute for day in self._days], np.int16
         )
-        appliances = _appliance_watt_minutes(self._plan, self._traits.watts, minute)
+        appliances = _appliance_watt_minutes(self._plan, self._traits.appliances.watts, minute)
         return (
             appliances + self._ambient_watt_minutes(minute) + self._fridge_watt_minutes(tick)
         ) / (_WATT_MINUTES_PER_KWH)
@@ -110,7 +114,7 @@ class Consumption:
         noon = noon - 4.0 * self._longitude_deg
         self._noon = (noon - np.floor(noon / MINUTES_PER_DAY) * MINUTES_PER_DAY).astype(np.float32)
 
-    def _per_zone(self, values: list[float], dtype: type[np.generic]) -> NDArray[np.generic]:
+    def _per_zone(self, values: Sequence[float], dtype: type[Scalar]) -> NDArray[Scalar]:
         return np.array(values, dtype=dtype)[self._zone]
 
     def _ambient_watt_minutes(self, minute: I16) -> F32:
@@ -140,18 +144,17 @@ class Consumption:
         electronics = first * np.float32(c.ELECTRONICS_W) + further * np.float32(
             c.ELECTRONICS_EACH_W
         )
-        return (
-            self._always_w * np.float32(TICK_MINUTES)
-            + light * darkness * self._traits.light
-            + electronics * self._traits.electronics
-        )
+        watt_minutes: F32 = self._always_w * np.float32(TICK_MINUTES)
+        watt_minutes += light * darkness * self._traits.light
+        watt_minutes += electronics * self._traits.electronics
+        return watt_minutes
 
     def _fridge_watt_minutes(self, tick: int) -> Floats:
-        traits = self._traits
-        cycle = traits.fridge_phase + tick * TICK_MINUTES * traits.fridge_cycles_per_minute
-        later = cycle + TICK_MINUTES * traits.fridge_cycles_per_minute
-        cycles_on = _cycles_on(later, traits.fridge_duty) - _cycles_on(cycle, traits.fridge_duty)
-        return traits.fridge_w * cycles_on / traits.fridge_cycles_per_minute
+        fridges = self._traits.fridges
+        cycle = fridges.phase + tick * TICK_MINUTES * fridges.cycles_per_minute
+        later = cycle + TICK_MINUTES * fridges.cycles_per_minute
+        cycles_on = _cycles_on(later, fridges.duty) - _cycles_on(cycle, fridges.duty)
+        return fridges.watts * cycles_on / fridges.cycles_per_minute
 
 
 def _appliance_watt_minutes(plan: DayPlan, watts: I16, minute: I16) -> NDArray[np.int32]:
@@ -164,8 +167,8 @@ def _appliance_watt_minutes(plan: DayPlan, watts: I16, minute: I16) -> NDArray[n
 
 
 def _overlap(start: I16, end: I16, tick_start: I16, tick_end: I16) -> I16:
-    minutes = np.minimum(end, tick_end) - np.maximum(start, tick_start)
-    return np.maximum(minutes, np.int16(0))
+    minutes: I16 = np.minimum(end, tick_end) - np.maximum(start, tick_start)
+    return np.maximum(minutes, np.int16(0), out=minutes)
 
 
 def _cycles_on(cycle: Floats, duty: Floats) -> Floats:

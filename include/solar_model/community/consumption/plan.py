@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solar_model.community.consumption import constants as c
+from solar_model.community.consumption.calendar import MINUTES_PER_DAY
 from solar_model.community.consumption.traits import I16, PEOPLE, Traits
 from solar_model.community.draws import F32, U64, draw_bits, four_uniforms
 
@@ -89,12 +90,12 @@ def _occupants(traits: Traits, days: Days, keys: U64, people: F32) -> tuple[I16,
     late = np.float32(c.LATE_EVENING_MINUTES) * days.is_late
     for person in range(PEOPLE):
         goes, rise, stay, tire = four_uniforms(keys, person)
-        to_work = traits.works[person] & ~days.is_free & (goes < c.WORKDAY_SHARE)
+        to_work = traits.habits.works[person] & ~days.is_free & (goes < c.WORKDAY_SHARE)
         goes_out = to_work | (goes < outing_share)
-        up = np.where(to_work, traits.wake_workday[person], traits.wake_free[person]) + _around(
-            c.WAKE_MOOD_MINUTES, rise
-        )
-        out = up + traits.leave_after[person]
+        up = np.where(
+            to_work, traits.habits.wake_workday[person], traits.habits.wake_free[person]
+        ) + _around(c.WAKE_MOOD_MINUTES, rise)
+        out = up + traits.habits.leave_after[person]
         # who gets up late goes out late
         outing = np.float32(c.OUTING_LEAVE[0]) + rise * np.float32(
             c.OUTING_LEAVE[1] - c.OUTING_LEAVE[0]
@@ -102,11 +103,11 @@ def _occupants(traits: Traits, days: Days, keys: U64, people: F32) -> tuple[I16,
         out = np.where(to_work, out, np.maximum(out, outing))
         away = np.where(
             to_work,
-            traits.away[person] + _around(c.AWAY_MOOD_MINUTES, stay),
+            traits.habits.away[person] + _around(c.AWAY_MOOD_MINUTES, stay),
             np.float32(c.OUTING_AWAY[0]) + stay * np.float32(c.OUTING_AWAY[1] - c.OUTING_AWAY[0]),
         )
         home = out + away
-        to_bed = traits.sleep[person] + late + _around(c.SLEEP_MOOD_MINUTES, tire)
+        to_bed = traits.habits.sleep[person] + late + _around(c.SLEEP_MOOD_MINUTES, tire)
         to_bed = np.where(goes_out, np.maximum(to_bed, home + c.EVENING_AT_LEAST_MINUTES), to_bed)
         lives_here = people > person
         wake[person] = up * lives_here
@@ -119,14 +120,14 @@ def _occupants(traits: Traits, days: Days, keys: U64, people: F32) -> tuple[I16,
 def _appliance_runs(
     traits: Traits, days: Days, keys: U64, people: F32, at_home: tuple[I16, I16, I16, I16]
 ) -> tuple[I16, I16]:
-    shape = traits.watts.shape
-    starts, ends = np.empty(shape, dtype=np.int16), np.empty(shape, dtype=np.int16)
+    appliances = traits.appliances
+    starts, ends = np.empty_like(appliances.watts), np.empty_like(appliances.watts)
     others = np.maximum(people - np.float32(1.0), np.float32(0.0))
     row = 0
     for index, appliance in enumerate(c.APPLIANCES):
         wake, leave, back, sleep = (times[appliance.person] for times in at_home)
         runs, mood, delay, length = four_uniforms(keys, _APPLIANCE + index)
-        per_day = traits.use[index] * (
+        per_day = appliances.use[index] * (
             np.float32(appliance.per_day) + np.float32(appliance.per_day_each) * others
         )
         if appliance.on_free_days:
@@ -136,7 +137,7 @@ def _appliance_runs(
         if appliance.in_winter:
             per_day = per_day * (np.float32(1.0) + np.float32(appliance.in_winter) * days.cold)
 
-        start = (traits.habit[index] + _around(appliance.mood, mood)).astype(np.int16)
+        start = (appliances.usual_start[index] + _around(appliance.mood, mood)).astype(np.int16)
         if appliance.anchor == "wake":
             start += wake
         is_out = (start >= leave) & (start < back)
@@ -149,17 +150,15 @@ def _appliance_runs(
 
         # more than once a day is one longer run
         stretch = np.maximum(per_day, np.float32(1.0))
-        if appliance.is_attended:
-            limit = np.where(start < leave, leave, sleep)
-        else:
-            limit = days.minutes
+        limit = np.where(start < leave, leave, sleep) if appliance.is_attended else days.minutes
         for phase in appliance.phases:
             begin = np.minimum(start + np.int16(phase.pause), limit)
             minutes = stretch * (
                 np.float32(phase.minutes[0])
                 + length * np.float32(phase.minutes[1] - phase.minutes[0])
             )
-            start = np.minimum(begin + (minutes * is_on).astype(np.int16), limit)
+            minutes = np.minimum(minutes * is_on, np.float32(MINUTES_PER_DAY))
+            start = np.minimum(begin + minutes.astype(np.int16), limit)
             starts[row], ends[row] = begin, np.maximum(start, begin)
             row += 1
     return starts, ends
