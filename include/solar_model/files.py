@@ -46,9 +46,9 @@ def read_users(path: Place) -> pl.DataFrame:
         Names the first line that breaks the contract, its column, its value, what was expected,
         and how many other rows do.
     """
-    raw = _read_text(path, UsersInput)
+    raw = read_text(path, UsersInput)
     try:
-        frame, found = broken_rules(raw)
+        frame, found = broken_rules(UsersInput, raw)
     except InputError as error:
         raise _in_file(error, path) from None
     if not len(raw):
@@ -102,7 +102,7 @@ def read_results(path: Place) -> pl.DataFrame:
     InputError
         Names line, column and value of the first cell that cannot be read.
     """
-    raw = _read_text(path, Results)
+    raw = read_text(path, Results)
     try:
         frame, unreadable = typed(Results, raw)
     except InputError as error:
@@ -273,7 +273,14 @@ class Manifest:
             )
 
 
-def _read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+    """Read a CSV file as text, no column of which is unknown to the contract.
+
+    Raises
+    ------
+    InputError
+        When there is no such file, or it is no CSV file, or has other columns.
+    """
     file = Path(path)
     if not file.is_file():
         raise InputError("there is no such file", file=file)

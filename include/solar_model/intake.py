@@ -77,11 +77,13 @@ def _read_as(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     return column.cast(wanted, strict=False)
 
 
-def broken_rules(raw: pl.DataFrame) -> tuple[pl.DataFrame, list[Breach]]:
-    """Households in the contract's types, and every rule that some of them break."""
-    frame, unreadable = typed(UsersInput, raw)
+def broken_rules(
+    model: type[pa.DataFrameModel], raw: pl.DataFrame
+) -> tuple[pl.DataFrame, list[Breach]]:
+    """Rows in the contract's types (see `typed`), and every rule that some of them break."""
+    frame, unreadable = typed(model, raw)
     found = list(unreadable.values())
-    for breach in breaches(UsersInput, frame):
+    for breach in breaches(model, frame):
         rows = breach.rows
         if breach.rule == "unique":  # no user at all is not the same user twice
             rows = rows.filter(frame["user_id"].gather(rows).is_not_null())
@@ -115,7 +117,7 @@ def split_households(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     InputError
         When a required column is missing.
     """
-    frame, found = broken_rules(raw)
+    frame, found = broken_rules(UsersInput, raw)
     reasons = pl.concat(
         [pl.DataFrame(schema={"index": pl.UInt32, "reason": pl.String})]
         + [_reasons(raw, frame, breach) for breach in found]

@@ -28,6 +28,15 @@ class Settings(BaseSettings):
         PROJECT_ROOT / ".solar",
         description="Folder for everything that is not code: databases, exchanged files, logs.",
     )
+    port: int = Field(
+        8080, ge=1, le=65535, description="Port of the user interface that `make run` starts."
+    )
+    postgres_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of the Postgres that `make run` starts; without it, a free one.",
+    )
     seed: int = Field(
         20240911, description="Seed of runs that name none: the same seed gives the same community."
     )

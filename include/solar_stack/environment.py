@@ -137,7 +137,7 @@ def read_stamp(path: Path) -> dict[str, str]:
 
 def works(venv: Path) -> bool:
     """Whether the environment's Python starts and is the same version as this one."""
-    command = [venv / "bin" / "python", "-c", "import sys; print(sys.version)"]
+    command = [str(venv / "bin" / "python"), "-c", "import sys; print(sys.version)"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -182,7 +182,7 @@ def install_uv(venv: Path, lock: Path) -> None:
         options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
         call(
             [venv / "bin" / "python", "-m", "pip", "install", *options, "-r", requirement.name],
-            "uv could not be installed. Is there a network, and a package index that pip can reach?",
+            "uv could not be installed. Is there a network, and a package index for pip?",
         )
 
 
@@ -198,26 +198,22 @@ def locked(lock: Path, name: str) -> str:
 
 def sync(venv: Path, project: Path, kind: str) -> None:
     """Exactly the packages of the lock, each checked against its hash, and the project itself."""
-    python = venv / "bin" / "python"
-    pip = [venv / "bin" / "uv", "pip"]
-    options = (
-        ["--python", python, "--no-progress"] if os.environ.get("CI") else ["--python", python]
-    )
-    failed = (
-        "The packages could not be installed. Is there a network? A package index of your own is "
-        "named with UV_DEFAULT_INDEX. Start again: what was loaded is kept."
-    )
+    pip = [str(venv / "bin" / "uv"), "pip"]
+    python = ["--python", str(venv / "bin" / "python")]
+    # Compiling all of it takes longer than installing it, and most is never imported: Python
+    # compiles and keeps what it meets.
     call(
-        [*pip, "sync", *options, "--require-hashes", "--compile-bytecode", project / LOCKS[kind]],
-        failed,
+        [*pip, "sync", *python, "--require-hashes", str(project / LOCKS[kind])],
+        "The packages could not be installed. Is there a network? A package index of your own is "
+        "named with UV_DEFAULT_INDEX. Start again: what was loaded is kept.",
     )
-    own = ["--no-deps", "--no-build-isolation", "--quiet", "--editable", project]
-    call([*pip, "install", *options, *own], "The project itself could not be installed.")
+    own = ["--no-deps", "--no-build-isolation", "--quiet", "--editable", str(project)]
+    call([*pip, "install", *python, *own], "The project itself could not be installed.")
 
 
 def call(command: list[str | os.PathLike[str]], failed: str) -> None:
     """Run a program with its output on the screen; its failure is ours."""
-    # The caller's Python settings are not meant for this environment.
+    # PYTHONHOME, PYTHONDONTWRITEBYTECODE and so on are not meant for this environment.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     kept.pop("VIRTUAL_ENV", None)
     kept["UV_PYTHON_DOWNLOADS"] = "never"

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +28,7 @@ from solar_stack.errors import StackError
 from solar_stack.ports import HOST, free_port, require_free
 from solar_stack.postgres_wheel import environment, major_version, programs, run, sized_settings
 from solar_stack.processes import end
+from solar_stack.state import write_private
 from solar_stack.unprivileged import as_user, can_enter, group_of, place_elsewhere, server_uid
 
 SUPERUSER = "postgres"
@@ -46,6 +48,8 @@ class EmbeddedPostgres:
         Folder of the server: its cluster, its log and the passwords. Made when absent.
     port : int, optional
         Port of 127.0.0.1; a free one is taken when absent.
+    pause : callable
+        Waits for some seconds while the server starts; it may raise to break the start off.
 
     Examples
     --------
@@ -53,11 +57,17 @@ class EmbeddedPostgres:
     ...     connection = psycopg.connect(postgres.dsn("solar"))
     """
 
-    def __init__(self, data_dir: str | os.PathLike[str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str],
+        port: int | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.folder = Path(data_dir).absolute()
         self.log = self.folder / "postgres.log"
         self.port = port
         self._wanted_port = port
+        self._pause = pause
         self._password_file = self.folder / "passwords.json"
         self._passwords: dict[str, str] = {}
         self._server: subprocess.Popen[bytes] | None = None
@@ -125,6 +135,10 @@ class EmbeddedPostgres:
         os.close(self._lock)
         self._lock = None
 
+    def log_tail(self, lines: int = 15) -> str:
+        """The end of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
     @property
     def _cluster(self) -> Path:
         """The data directory of Postgres itself; elsewhere when its user cannot come here."""
@@ -185,10 +199,7 @@ class EmbeddedPostgres:
         }
 
     def _save_passwords(self) -> None:
-        draft = self._password_file.with_suffix(".new")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(self._passwords, file, indent=2)
-        draft.replace(self._password_file)
+        write_private(self._password_file, json.dumps(self._passwords, indent=2))
 
     def _make_cluster(self, binaries: Path, uid: int | None) -> None:
         # It gets its name when it is complete, so that an interrupted initdb starts afresh. The
@@ -283,7 +294,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_SECONDS
         while True:
             if not self.running:
-                raise StackError(f"Postgres ended while starting:\n{self._log_tail()}")
+                raise StackError(f"Postgres ended while starting:\n{self.log_tail()}")
             try:
                 psycopg.connect(self.dsn(SUPERUSER), connect_timeout=5).close()
                 return
@@ -291,9 +302,9 @@ class EmbeddedPostgres:
                 if time.monotonic() > deadline:
                     raise StackError(
                         f"Postgres accepts no connection after {START_SECONDS:.0f} s ({error}):\n"
-                        f"{self._log_tail()}"
+                        f"{self.log_tail()}"
                     ) from error
-            time.sleep(0.05)
+            self._pause(0.05)
 
     def _ensure_databases(self) -> None:
         """Each database with its one role; nobody else may connect to it."""
@@ -314,9 +325,9 @@ class EmbeddedPostgres:
     def _end_server(self) -> None:
         family = self._processes()
         pids = {process.pid for process in family}
-        leader = next((process for process in family if process.ppid() not in pids), None)
+        leaders = {process: STOP_SECONDS for process in family if process.ppid() not in pids}
         # SIGINT is the fast shutdown of Postgres; SIGTERM would wait for its clients to leave.
-        end(leader, family, first=signal.SIGINT, grace_seconds=STOP_SECONDS)
+        end(leaders, family, first=signal.SIGINT)
         if self._server is not None:
             self._server.wait()
             self._server = None
@@ -334,6 +345,3 @@ class EmbeddedPostgres:
                     if Path(process.cwd()) == self._cluster:
                         found.append(process)
         return found
-
-    def _log_tail(self, lines: int = 15) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

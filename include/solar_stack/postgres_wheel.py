@@ -62,6 +62,7 @@ def run(
         text=True,
         cwd="/",
         env=environment(),
+        start_new_session=True,  # a Ctrl-C at the terminal is the stack's to handle
         **as_user(uid),
     )
 

@@ -194,7 +194,9 @@ class ValidateResultsOperator(CycleOperator):
         from solar_model.pipeline import gate
 
         checks = gate.check(
-            read_results(self.file("downloaded").path), read_users(self.file("input").path)
+            read_results(self.file("downloaded").path),
+            read_users(self.file("input").path),
+            cycle.tick_start,
         )
         self.log.info("%s checks passed", checks)
         return {"checks": checks}

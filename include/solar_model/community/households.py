@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from solar_model.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +26,8 @@ class Households:
     panel_wattage_w, panel_count : numpy.ndarray of float64, shape (n,)
         Rating of one panel [W] and number of panels.
     battery_capacity_kwh, battery_soc_kwh : numpy.ndarray of float64, shape (n,)
-        Usable capacity [kWh], 0 without a battery, and energy stored at the start [kWh].
+        Usable capacity [kWh], 0 without a battery, and energy stored at the start [kWh], NaN
+        where nothing is known.
     inverter_capacity_kw : numpy.ndarray of float64, shape (n,)
         AC rating of the inverter [kW].
     household_size : numpy.ndarray of float64, shape (n,)
@@ -50,6 +55,55 @@ class Households:
     azimuth_deg: Floats
     timezone: NDArray[np.int64]
     timezones: tuple[str, ...]
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, site: Settings) -> Households:
+        """Households of rows that meet the input contract, gaps filled with the site's values.
+
+        Parameters
+        ----------
+        frame : polars.DataFrame
+            As `read_users` or `split_households` return it.
+        site : Settings
+            Where households are and which way their panels face, unless they say so themselves.
+        """
+
+        def known(name: str, otherwise: pl.Expr) -> pl.Expr:
+            return otherwise if name not in frame.columns else pl.col(name).fill_null(otherwise)
+
+        facing_equator = pl.when(pl.col("latitude") >= 0).then(180.0).otherwise(0.0)
+        azimuth_deg = site.site_azimuth_deg
+        rows = frame.with_columns(
+            battery_soc_kwh=known("battery_soc_kwh", pl.lit(float("nan"))),
+            latitude=known("latitude", pl.lit(site.site_latitude_deg)),
+            longitude=known("longitude", pl.lit(site.site_longitude_deg)),
+            tilt_deg=known("tilt_deg", pl.lit(site.site_tilt_deg)),
+            timezone=known("timezone", pl.lit(site.site_timezone)),
+        ).with_columns(
+            azimuth_deg=known(
+                "azimuth_deg", facing_equator if azimuth_deg is None else pl.lit(azimuth_deg)
+            )
+        )
+        timezones = rows["timezone"].unique().sort()
+
+        def floats(name: str) -> Floats:
+            return rows[name].cast(pl.Float64).to_numpy()
+
+        return cls(
+            user_id=rows["user_id"],
+            panel_wattage_w=floats("panel_wattage"),
+            panel_count=floats("panel_count"),
+            battery_capacity_kwh=floats("battery_capacity_kwh"),
+            battery_soc_kwh=floats("battery_soc_kwh"),
+            inverter_capacity_kw=floats("inverter_capacity_kw"),
+            household_size=floats("household_size"),
+            latitude_deg=floats("latitude"),
+            longitude_deg=floats("longitude"),
+            tilt_deg=floats("tilt_deg"),
+            azimuth_deg=floats("azimuth_deg"),
+            timezone=timezones.search_sorted(rows["timezone"]).cast(pl.Int64).to_numpy(),
+            timezones=tuple(timezones),
+        )
 
     def __len__(self) -> int:
         return len(self.user_id)

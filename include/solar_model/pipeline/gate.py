@@ -5,30 +5,34 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from solar_model.contracts import SURPLUS_TOLERANCE_KWH, UUID_PATTERN, Results, columns_of
 from solar_model.errors import ResultsError
+from solar_model.ticks import TIMESTAMP_FORMAT, timestamp_text
 from solar_model.validation import validate_results
 
 if TYPE_CHECKING:
     import great_expectations as gx
 
-_DATE_PATTERN = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-_TIMESTAMP_PATTERN = rf"^{_DATE_PATTERN}T([01]\d|2[0-3]):(00|15|30|45):00$"
+_DATE_PATTERN = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+_TIMESTAMP_PATTERN = rf"^{_DATE_PATTERN}T(?:[01]\d|2[0-3]):(?:00|15|30|45):00$"
 _NEVER_NEGATIVE = ("generation_kwh", "consumption_kwh", "grid_import_kwh", "grid_export_kwh")
 _EXAMPLES = 3
 
 
-def suite(households: int) -> gx.ExpectationSuite:
+def suite(households: int, tick: datetime) -> gx.ExpectationSuite:
     """The expectations that a tick's results must meet, as Great Expectations knows them.
 
     Parameters
     ----------
     households : int
         Households of the input file: each has exactly one row.
+    tick : datetime.datetime
+        The tick that was asked for.
     """
     gx, expect = _great_expectations()
     return gx.ExpectationSuite(
@@ -41,6 +45,9 @@ def suite(households: int) -> gx.ExpectationSuite:
             expect.ExpectColumnValuesToBeUnique(column="user_id"),
             expect.ExpectColumnValuesToMatchRegex(column="user_id", regex=UUID_PATTERN),
             expect.ExpectColumnValuesToMatchRegex(column="timestamp", regex=_TIMESTAMP_PATTERN),
+            expect.ExpectColumnValuesToBeInSet(
+                column="timestamp", value_set=[timestamp_text(tick)]
+            ),
             *(expect.ExpectColumnValuesToNotBeNull(column=name) for name in columns_of(Results)),
             *(
                 expect.ExpectColumnValuesToBeBetween(column=name, min_value=0)
@@ -79,7 +86,7 @@ def _great_expectations() -> tuple[Any, Any]:
     return gx, expect
 
 
-def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
+def check(results: pl.DataFrame, households: pl.DataFrame, tick: datetime) -> int:
     """Check a tick's results against the contract and the suite.
 
     Parameters
@@ -88,6 +95,8 @@ def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
         As :func:`solar_model.files.read_results` reads them.
     households : polars.DataFrame
         The input that they were computed from.
+    tick : datetime.datetime
+        The tick that was asked for.
 
     Returns
     -------
@@ -100,8 +109,8 @@ def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
         Lists every failed check with examples.
     """
     report = validate_results(results, households)
-    failures = [failure.message for failure in report]
-    outcome = _run_suite(results, len(households))
+    failures = [str(failure) for failure in report]
+    outcome = run_suite(results, len(households), tick)
     failures += list(_failed(outcome))
     if failures:
         raise ResultsError(
@@ -110,12 +119,13 @@ def check(results: pl.DataFrame, households: pl.DataFrame) -> int:
     return len(outcome.results)
 
 
-def _run_suite(results: pl.DataFrame, households: int) -> Any:
+def run_suite(results: pl.DataFrame, households: int, tick: datetime) -> Any:
+    """Great Expectations' own result for a tick's results."""
     gx, _ = _great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     frame = results.with_columns(
-        timestamp=pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S"), **_RESIDUALS
+        timestamp=pl.col("timestamp").dt.strftime(TIMESTAMP_FORMAT), **_RESIDUALS
     ).to_pandas()
     batch = (
         context.data_sources.add_pandas("results")
@@ -123,7 +133,7 @@ def _run_suite(results: pl.DataFrame, households: int) -> Any:
         .add_batch_definition_whole_dataframe("tick")
         .get_batch({"dataframe": frame})
     )
-    return batch.validate(suite(households), result_format="BASIC")
+    return batch.validate(suite(households, tick), result_format="BASIC")
 
 
 def _failed(outcome: Any) -> Iterator[str]:

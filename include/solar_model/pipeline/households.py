@@ -94,7 +94,7 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
                 {"tick": tick, "before": tick - TICK, "length": TICK},
                 folder / "states.csv",
             )
-    except psycopg.ProgrammingError as error:
+    except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise ConfigurationError(
             f"Postgres cannot run the household query {sql_file}: {str(error).strip()}. "
             "Does it fit your tables, and has `solar db upgrade` run?"
@@ -179,10 +179,10 @@ def _with_states(snapshot: Snapshot) -> pl.DataFrame:
     )
     if "battery_soc_kwh" not in households.columns:
         households = households.with_columns(battery_soc_kwh=pl.lit(None, pl.String))
-    carried = pl.min_horizontal(
-        pl.col("previous_soc_kwh"),
-        # a smaller battery than a tick ago cannot hold more than it can hold
-        pl.col("battery_capacity_kwh").cast(pl.Float64, strict=False),
+    capacity = pl.col("battery_capacity_kwh").cast(pl.Float64, strict=False)
+    # a smaller battery than a tick ago cannot hold more than it can hold
+    carried = pl.when(pl.col("previous_soc_kwh").is_not_null()).then(
+        pl.min_horizontal("previous_soc_kwh", capacity)
     )
     return (
         households.with_columns(pl.col("user_id").str.to_lowercase())

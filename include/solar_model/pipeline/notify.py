@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,9 @@ from solar_model.settings import Settings
 
 SIGNATURE_HEADER = "X-Solar-Signature"
 _TIME_LIMIT_S = (3, 10)
+
+# On each retry it warns with the whole URL, which may hold a token.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 def sign(body: bytes, secret: str, at: int) -> str:

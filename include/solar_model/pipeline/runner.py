@@ -34,7 +34,7 @@ def simulate(uploaded: FileReference, desk: Path) -> FileReference:
     households = exchange.get(uploaded.name, desk).path
     asked = Manifest.read(households)
     output = desk / results_file_name(parse_tick(asked.tick))
-    summary = run_simulation(
+    run_simulation(
         households,
         output,
         steps=asked.steps,
@@ -42,12 +42,4 @@ def simulate(uploaded: FileReference, desk: Path) -> FileReference:
         weather=asked.weather,
         seed=asked.seed,
     )
-    Manifest.of(
-        output,
-        rows=summary.households * summary.ticks,
-        tick=asked.tick,
-        steps=asked.steps,
-        seed=asked.seed,
-        weather=summary.weather,
-    ).write(output)
     return exchange.put(output)

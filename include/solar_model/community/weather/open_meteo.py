@@ -1,0 +1,299 @@
+"""Weather of Open-Meteo over HTTP.
+
+Cells are grouped into coarse cells of 0.25 degrees, the size of the weather models behind the
+service, and asked for a UTC day at a time. What came is kept in memory for the life of the
+provider, and goes into its record, from which a run can be repeated without the network.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import requests
+from numpy.typing import NDArray
+
+from solar_model.community.sun import Sun, sun_at
+from solar_model.community.weather.sky import Sky, follow_clear_sky
+from solar_model.errors import InputError, WeatherError
+from solar_model.ticks import TICK, TICKS_PER_DAY, tick_start
+
+log = logging.getLogger(__name__)
+
+# As the service calls them, in the order of a value's columns, with what can be true.
+VARIABLES = {
+    "shortwave_radiation": (-50.0, 1700.0),
+    "direct_normal_irradiance": (-50.0, 1500.0),
+    "diffuse_radiation": (-50.0, 1300.0),
+    "temperature_2m": (-90.0, 70.0),
+    "wind_speed_10m": (0.0, 110.0),
+}
+COARSE_CELLS_PER_DEGREE = 4
+PLACES_PER_REQUEST = 50
+# The forecast service looks back this far, in quarters of an hour; the archive has hours.
+FORECAST_PAST = timedelta(days=90)
+TICKS_PER_HOUR = 4
+RECORDED_DECIMALS = 3
+
+ATTEMPTS = 4
+PAUSE_S = 0.5
+LONGEST_PAUSE_S = 8.0
+CONNECT_TIMEOUT_S = 3.05
+ANSWER_TIMEOUT_S = 10.0
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+Place = tuple[int, int]  # row and column of a coarse cell
+
+
+class OpenMeteo:
+    """Weather of the Open-Meteo forecast and archive services.
+
+    Parameters
+    ----------
+    url : str
+        Address of the service.
+    pause_s : float
+        Before the first repetition of a request that may pass; doubles with each one [s].
+    answer_timeout_s : float
+        For one answer [s].
+    """
+
+    name = "open-meteo"
+
+    def __init__(
+        self, url: str, pause_s: float = PAUSE_S, answer_timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._pause_s = pause_s
+        self._timeout_s = (CONNECT_TIMEOUT_S, answer_timeout_s)
+        self._days: dict[tuple[int, Place], _Day] = {}
+        self._used: dict[int, dict[Place, list[float]]] = {}
+
+    def sky(self, tick: int, sun: Sun) -> Sky:
+        """Weather of one tick; asks the service when the day of the tick is not known yet."""
+        places, place_of_cell = coarse_places(sun)
+        used = self._used.get(tick, {})
+        unknown = [place for place in places if place not in used]
+        day = tick // TICKS_PER_DAY
+        missing = [place for place in unknown if (day, place) not in self._days]
+        for first in range(0, len(missing), PLACES_PER_REQUEST):
+            self._fetch(day, missing[first : first + PLACES_PER_REQUEST])
+        fresh = {place: self._days[day, place].values(tick, place) for place in unknown}
+        self._used[tick] = used | fresh
+        return _sky(self._used[tick], places, place_of_cell)
+
+    def record(self) -> dict[str, Any]:
+        """The values of all ticks so far, by coarse cell."""
+        places = sorted({place for used in self._used.values() for place in used})
+        return {
+            "open-meteo": {
+                "cells": [list(coordinates(place)) for place in places],
+                "ticks": {
+                    str(tick): [used.get(place) for place in places]
+                    for tick, used in sorted(self._used.items())
+                },
+            }
+        }
+
+    def _fetch(self, day: int, places: list[Place]) -> None:
+        """Ask for a UTC day at a few places and keep what comes."""
+        start = tick_start(day * TICKS_PER_DAY)
+        end = start + timedelta(days=1)
+        variables = ",".join(VARIABLES)
+        where = [coordinates(place) for place in places]
+        parameters = {
+            "latitude": ",".join(f"{latitude:g}" for latitude, _ in where),
+            "longitude": ",".join(f"{longitude:g}" for _, longitude in where),
+            "timezone": "UTC",
+            "wind_speed_unit": "ms",
+        }
+        if end > datetime.now(tz=UTC) - FORECAST_PAST:
+            url = f"{self._url}/v1/forecast"
+            parameters |= {
+                "minutely_15": variables,
+                "start_minutely_15": f"{start + TICK:%Y-%m-%dT%H:%M}",
+                "end_minutely_15": f"{end:%Y-%m-%dT%H:%M}",
+            }
+        else:
+            url = f"{self._url.replace('//api.', '//archive-api.')}/v1/archive"
+            parameters |= {
+                "hourly": variables,
+                "start_date": f"{start:%Y-%m-%d}",
+                "end_date": f"{end:%Y-%m-%d}",
+            }
+        answer = self._ask(url, parameters)
+        answers = answer if isinstance(answer, list) else [answer]
+        if len(answers) != len(places):
+            raise WeatherError(
+                f"open-meteo answered for {len(answers)} places, {len(places)} were asked for"
+            )
+        for place, one in zip(places, answers, strict=True):
+            self._days[day, place] = _Day.parse(one)
+
+    def _ask(self, url: str, parameters: dict[str, str]) -> Any:
+        """The JSON of an answer; what can pass is tried again after a pause."""
+        pause_s = self._pause_s
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = requests.get(url, params=parameters, timeout=self._timeout_s)
+                if response.status_code not in PASSING_STATUSES:
+                    if response.status_code != requests.codes.ok:
+                        raise WeatherError(
+                            f"open-meteo refused the request: HTTP {response.status_code}, "
+                            f"{_reason(response)}"
+                        )
+                    return response.json()
+                problem = f"HTTP {response.status_code}, {_reason(response)}"
+                pause_s = max(pause_s, _retry_after_s(response))
+            except requests.RequestException as error:  # an answer that is no JSON is one, too
+                problem = f"{type(error).__name__}: {error}"
+            if attempt == ATTEMPTS or pause_s > LONGEST_PAUSE_S:
+                raise WeatherError(
+                    f"open-meteo at {self._url} gave no weather in {attempt} attempts: {problem}"
+                )
+            log.warning("open-meteo: %s; next attempt in %.1f s", problem, pause_s)
+            time.sleep(pause_s)
+            pause_s *= 2.0
+        raise AssertionError("unreachable")
+
+
+class RecordedOpenMeteo:
+    """Open-Meteo's weather of an earlier run, from its record.
+
+    Parameters
+    ----------
+    recorded : mapping
+        What stands below ``open-meteo`` in ``OpenMeteo.record()``.
+
+    Raises
+    ------
+    InputError
+        When it is not of that form.
+    """
+
+    name = "open-meteo (recorded)"
+
+    def __init__(self, recorded: Mapping[str, Any]) -> None:
+        self._recorded = recorded
+        try:
+            places = [_place(*cell) for cell in recorded["cells"]]
+            self._used = {
+                int(tick): {
+                    place: [float(number) for number in value]
+                    for place, value in zip(places, values, strict=True)
+                    if value is not None
+                }
+                for tick, values in recorded["ticks"].items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                "recorded open-meteo weather cannot be read",
+                expected='{"cells": [[latitude, longitude], …], "ticks": {"<tick>": [[…], …]}}',
+                hint=str(error),
+            ) from error
+
+    def sky(self, tick: int, sun: Sun) -> Sky:
+        """The recorded weather of one tick."""
+        places, place_of_cell = coarse_places(sun)
+        used = self._used.get(tick, {})
+        for place in places:
+            if place not in used:
+                raise WeatherError(
+                    f"the recorded open-meteo weather has nothing for {tick_start(tick):%F %R} "
+                    f"UTC at {coordinates(place)}; name another weather for this run"
+                )
+        return _sky(used, places, place_of_cell)
+
+    def record(self) -> dict[str, Any]:
+        """The record itself."""
+        return {"open-meteo": self._recorded}
+
+
+@dataclass(frozen=True)
+class _Day:
+    """What the service says about one place: values by the stamp at their interval's end."""
+
+    ticks_per_value: int
+    by_stamp: dict[str, tuple[Any, ...]]
+
+    @classmethod
+    def parse(cls, answer: Any) -> _Day:
+        for block, ticks in (("minutely_15", 1), ("hourly", TICKS_PER_HOUR)):
+            table = answer.get(block) if isinstance(answer, Mapping) else None
+            if isinstance(table, Mapping):
+                missing = [name for name in ("time", *VARIABLES) if name not in table]
+                if missing:
+                    raise WeatherError(f"open-meteo's answer lacks {', '.join(missing)}")
+                columns = [table[name] for name in VARIABLES]
+                return cls(ticks, dict(zip(table["time"], zip(*columns, strict=True), strict=True)))
+        raise WeatherError("open-meteo's answer has neither minutely_15 nor hourly values")
+
+    def values(self, tick: int, place: Place) -> list[float]:
+        """GHI, DNI, DHI, temperature, wind speed of a tick."""
+        first = tick - tick % self.ticks_per_value
+        stamp = f"{tick_start(first + self.ticks_per_value):%Y-%m-%dT%H:%M}"
+        found = self.by_stamp.get(stamp, (None,) * len(VARIABLES))
+        for (name, (low, high)), value in zip(VARIABLES.items(), found, strict=True):
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise WeatherError(
+                    f"open-meteo has no usable {name} for {stamp} UTC at {coordinates(place)}: "
+                    f"{value!r}"
+                )
+        ghi, dni, dhi, temp_air, wind_speed = found
+        if self.ticks_per_value > 1:
+            latitude_deg, longitude_deg = coordinates(place)
+            site = np.array([latitude_deg]), np.array([longitude_deg])
+            within = follow_clear_sky(
+                (ghi, dni, dhi), first, self.ticks_per_value, site, sun_at(tick, *site)
+            )
+            ghi, dni, dhi = (float(values[0]) for values in within)
+        irradiance = [max(float(value), 0.0) for value in (ghi, dni, dhi)]
+        numbers = [*irradiance, float(temp_air), float(wind_speed)]
+        return [round(number, RECORDED_DECIMALS) for number in numbers]
+
+
+def coarse_places(sun: Sun) -> tuple[list[Place], NDArray[np.intp]]:
+    """The coarse cells of a sun's cells, each once, and the coarse cell of each cell."""
+    row = np.rint(sun.latitude_deg * COARSE_CELLS_PER_DEGREE).astype(np.int64)
+    column = np.rint(sun.longitude_deg * COARSE_CELLS_PER_DEGREE).astype(np.int64)
+    places, place_of_cell = np.unique(np.stack([row, column]), axis=1, return_inverse=True)
+    return [(int(one), int(other)) for one, other in places.T], place_of_cell.ravel()
+
+
+def coordinates(place: Place) -> tuple[float, float]:
+    """Latitude and longitude of the middle of a coarse cell [degrees]."""
+    return place[0] / COARSE_CELLS_PER_DEGREE, place[1] / COARSE_CELLS_PER_DEGREE
+
+
+def _place(latitude_deg: float, longitude_deg: float) -> Place:
+    return (
+        round(latitude_deg * COARSE_CELLS_PER_DEGREE),
+        round(longitude_deg * COARSE_CELLS_PER_DEGREE),
+    )
+
+
+def _sky(
+    used: Mapping[Place, list[float]], places: list[Place], place_of_cell: NDArray[np.intp]
+) -> Sky:
+    columns = np.array([used[place] for place in places]).T
+    return Sky(*(column[place_of_cell] for column in columns))
+
+
+def _reason(response: requests.Response) -> str:
+    """What the service itself says about a failure, shortened."""
+    try:
+        return str(response.json()["reason"])[:200]
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return response.reason or "no reason given"
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    try:
+        return float(response.headers.get("Retry-After", 0.0))
+    except ValueError:  # a date; the ordinary pause will do
+        return 0.0

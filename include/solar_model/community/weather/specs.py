@@ -1,0 +1,284 @@
+"""From what a caller writes as ``weather`` to a provider, with fallbacks and a record."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solar_model.community.sun import Sun
+from solar_model.community.weather.given import ClearSkyFactor, GivenIrradiance
+from solar_model.community.weather.open_meteo import OpenMeteo, RecordedOpenMeteo
+from solar_model.community.weather.sky import Sky, WeatherProvider
+from solar_model.community.weather.stochastic import StochasticClouds
+from solar_model.community.weather.typical_year import TypicalYear
+from solar_model.errors import InputError, SolarModelError, WeatherError
+from solar_model.settings import settings
+from solar_model.ticks import tick_start
+
+log = logging.getLogger(__name__)
+
+HIGHEST_FACTOR = 1.2
+EXPECTED = (
+    "a number from 0 to 1.2 (of clear-sky irradiance), stochastic, open-meteo, file:PATH (TMY3, "
+    'EPW or CSV), {"ghi", "dni", "dhi", "temp_air", "wind_speed"}, {"clear_sky_index", '
+    '"temp_air", "wind_speed"}, or a list of these in order of preference'
+)
+_LIMITS = {
+    "ghi": (0.0, 1700.0),
+    "dni": (0.0, 1500.0),
+    "dhi": (0.0, 1300.0),
+    "clear_sky_index": (0.0, 1.5),
+    "temp_air": (-90.0, 70.0),
+    "wind_speed": (0.0, 110.0),
+}
+_AMBIENT = {"temp_air": "temp_air_c", "wind_speed": "wind_speed_m_s"}
+_IRRADIANCE = {"ghi": "ghi_w_m2", "dni": "dni_w_m2", "dhi": "dhi_w_m2"}
+
+_Open = Callable[[], WeatherProvider]
+
+
+def open_weather(spec: Any, seed: int) -> Weather:
+    """The weather that a specification asks for.
+
+    Parameters
+    ----------
+    spec : number, str, mapping or sequence
+        A factor in [0, 1.2] on clear-sky irradiance; ``"stochastic"``; ``"open-meteo"``;
+        ``"file:PATH"``; a mapping with ``ghi``, ``dni`` and ``dhi`` [W/m²], or with
+        ``clear_sky_index``, and with ``temp_air`` [°C] and ``wind_speed`` [m/s] where they are
+        known; what ``Weather.record`` gave; or several of these in order of preference, as a
+        list or as text with commas. Text may also be the JSON of any of them.
+    seed : int
+        Of the run, for stochastic weather.
+
+    Returns
+    -------
+    Weather
+
+    Raises
+    ------
+    InputError
+        When the specification is none of these, or the only weather file breaks its format.
+    WeatherError
+        When no provider can be opened; says why for each.
+    """
+    spec = _from_text(spec)
+    specs = list(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else [spec]
+    if not specs:
+        raise _unknown(spec)
+    return Weather([(one, _opener(one, seed)) for one in specs])
+
+
+class Weather:
+    """The weather of a run: that of the first provider that works.
+
+    A provider that fails is not asked again, so a run does not wait for it at every tick.
+
+    Parameters
+    ----------
+    choices : list of (specification, function that opens its provider)
+        In order of preference.
+
+    Attributes
+    ----------
+    failures : list of dict
+        ``weather``, the specification that failed, and ``reason``.
+    """
+
+    def __init__(self, choices: list[tuple[Any, _Open]]) -> None:
+        self._choices = choices
+        self._spans: list[_Span] = []
+        self.failures: list[dict[str, Any]] = []
+        self._errors: list[SolarModelError] = []
+        self._provider = self._open_next()
+
+    @property
+    def name(self) -> str:
+        """Name of the provider in use."""
+        return self._provider.name
+
+    def sky(self, tick: int, sun: Sun) -> Sky:
+        """Weather of one tick over the cells of its sun.
+
+        Raises
+        ------
+        WeatherError
+            When no provider is left; says why each failed.
+        """
+        while True:
+            try:
+                sky = self._provider.sky(tick, sun)
+            except WeatherError as error:
+                self._note(error)
+                self._provider = self._open_next()
+                continue
+            self._remember(tick)
+            return sky
+
+    def record(self) -> Any:
+        """What was really used, ready for JSON; given to ``open_weather`` it is used again."""
+        providers = {id(span.provider): span.provider for span in self._spans}
+        if len(providers) <= 1:
+            return self._provider.record()
+        return {
+            "spans": [
+                {"ticks": [span.first, span.last], "weather": span.provider.record()}
+                for span in self._spans
+            ]
+        }
+
+    def _open_next(self) -> WeatherProvider:
+        while len(self.failures) < len(self._choices):
+            _, open_provider = self._choices[len(self.failures)]
+            try:
+                return open_provider()
+            except (InputError, WeatherError) as error:
+                self._note(error)
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        raise WeatherError(
+            "no weather could be had: "
+            + "; ".join(f"{one['weather']}: {one['reason']}" for one in self.failures)
+        )
+
+    def _note(self, error: SolarModelError) -> None:
+        spec = self._choices[len(self.failures)][0]
+        log.warning("weather %s failed: %s", spec, error)
+        self._errors.append(error)
+        self.failures.append({"weather": spec, "reason": str(error)})
+
+    def _remember(self, tick: int) -> None:
+        last = self._spans[-1] if self._spans else None
+        if last is not None and last.provider is self._provider and tick == last.last + 1:
+            last.last = tick
+        elif last is None or last.provider is not self._provider or tick != last.last:
+            self._spans.append(_Span(tick, tick, self._provider))
+
+
+@dataclass
+class _Span:
+    """Ticks, first to last, that had their weather from one provider."""
+
+    first: int
+    last: int
+    provider: WeatherProvider
+
+
+class RecordedSpans:
+    """Weather that several providers gave one after the other in an earlier run.
+
+    Parameters
+    ----------
+    spans : list of dict
+        What stands below ``spans`` in ``Weather.record()``.
+    seed : int
+        Of the run.
+    """
+
+    name = "recorded"
+
+    def __init__(self, spans: Sequence[Mapping[str, Any]], seed: int) -> None:
+        self._recorded = spans
+        try:
+            self._spans = [
+                _Span(int(first), int(last), open_weather(weather, seed))
+                for (first, last), weather in ((span["ticks"], span["weather"]) for span in spans)
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                "recorded weather cannot be read",
+                expected='{"spans": [{"ticks": [first, last], "weather": …}, …]}',
+                hint=repr(error),
+            ) from error
+
+    def sky(self, tick: int, sun: Sun) -> Sky:
+        """The recorded weather of one tick."""
+        for span in self._spans:
+            if span.first <= tick <= span.last:
+                return span.provider.sky(tick, sun)
+        raise WeatherError(f"the recorded weather has nothing for {tick_start(tick):%F %R} UTC")
+
+    def record(self) -> dict[str, Any]:
+        """The record itself."""
+        return {"spans": self._recorded}
+
+
+def _from_text(spec: Any) -> Any:
+    """Text from a form or a command line as what it stands for."""
+    if not isinstance(spec, str):
+        return spec
+    text = spec.strip()
+    if text.startswith(("{", "[")):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise _unknown(spec) from error
+    parts = [part.strip() for part in text.split(",")]
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _opener(spec: Any, seed: int) -> _Open:
+    """A function that opens the provider of one specification."""
+    if isinstance(spec, Mapping):
+        return _mapping_opener(spec, seed)
+    if isinstance(spec, str):
+        if spec == "stochastic":
+            return lambda: StochasticClouds(seed)
+        if spec == "open-meteo":
+            return lambda: OpenMeteo(settings().open_meteo_url)
+        if spec.startswith("file:") and len(spec) > len("file:"):
+            return lambda: TypicalYear(spec.removeprefix("file:"))
+    factor = _number(spec)
+    if factor is None or not 0.0 <= factor <= HIGHEST_FACTOR:
+        raise _unknown(spec)
+    return lambda: ClearSkyFactor(factor, spec=factor)
+
+
+def _mapping_opener(spec: Mapping[str, Any], seed: int) -> _Open:
+    keys = set(spec)
+    if keys == {"open-meteo"}:
+        return lambda: RecordedOpenMeteo(spec["open-meteo"])
+    if keys == {"spans"}:
+        return lambda: RecordedSpans(spec["spans"], seed)
+    if keys == {"file", "sha256"}:
+        return lambda: TypicalYear(spec["file"], sha256=spec["sha256"])
+    given = {key: _limited(spec, key) for key in keys if key in _LIMITS}
+    ambient = {_AMBIENT[key]: value for key, value in given.items() if key in _AMBIENT}
+    rest = keys - set(_AMBIENT)
+    if rest == {"clear_sky_index"}:
+        return lambda: ClearSkyFactor(given["clear_sky_index"], spec=given, **ambient)
+    if rest == set(_IRRADIANCE):
+        irradiance = {_IRRADIANCE[key]: given[key] for key in _IRRADIANCE}
+        return lambda: GivenIrradiance(**irradiance, spec=given, **ambient)
+    raise _unknown(dict(spec))
+
+
+def _limited(spec: Mapping[str, Any], key: str) -> float:
+    low, high = _LIMITS[key]
+    value = _number(spec[key])
+    if value is None or not low <= value <= high:
+        raise InputError(
+            f"weather has an unusable {key}",
+            value=spec[key],
+            expected=f"a number from {low:g} to {high:g}",
+        )
+    return value
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also as text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _unknown(spec: Any) -> InputError:
+    return InputError("this is no weather", value=repr(spec), expected=EXPECTED)

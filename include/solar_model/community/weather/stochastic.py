@@ -1,0 +1,157 @@
+"""Passing clouds from seeded noise: like weather in space and time, and known for any tick alone.
+
+The noise has a value at each node of a lattice in space and time, hashed from the seed and the
+node; between nodes it is smooth. Octaves from weather systems to single cloud fields add up and
+drift with the wind, so what clouds one town reaches the next some time later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from solar_model.community.draws import mix, uniform
+from solar_model.community.sun import Sun
+from solar_model.community.weather.sky import Floats, Sky
+from solar_model.ticks import TICK_HOURS, TICKS_PER_DAY, tick_start
+
+KM_PER_DEGREE = 111.2
+
+
+@dataclass(frozen=True)
+class _Octave:
+    """One layer of noise: its size in space and time, its share, its drift."""
+
+    km: float
+    hours: float
+    weight: float
+    east_km_h: float
+    north_km_h: float
+
+
+# Weather systems, rain bands, cloud fields. Sizes and life times after the spectrum of mesoscale
+# motion (Orlanski 1975, doi:10.1175/1520-0477-56.5.527); the drift is a westerly of 25 km/h.
+_CLOUDS = (
+    _Octave(km=400.0, hours=40.0, weight=1.0, east_km_h=25.0, north_km_h=4.0),
+    _Octave(km=80.0, hours=6.0, weight=0.7, east_km_h=25.0, north_km_h=2.0),
+    _Octave(km=15.0, hours=1.0, weight=0.5, east_km_h=20.0, north_km_h=0.0),
+)
+_AIR = (_Octave(km=600.0, hours=60.0, weight=1.0, east_km_h=20.0, north_km_h=5.0),)
+_WIND = (
+    _Octave(km=300.0, hours=24.0, weight=1.0, east_km_h=25.0, north_km_h=4.0),
+    _Octave(km=50.0, hours=3.0, weight=0.6, east_km_h=25.0, north_km_h=4.0),
+)
+
+# The clear-sky index gathers around two values, cloudless and overcast (Engerer and Mills 2014,
+# doi:10.1016/j.solener.2014.04.012).
+CLOUDLESS_INDEX = 1.0
+OVERCAST_INDEX = 0.25
+MEAN_WIND_M_S = 3.5
+
+
+class StochasticClouds:
+    """Weather from noise.
+
+    Parameters
+    ----------
+    seed : int
+        Of the run: the same seed gives the same weather.
+    """
+
+    name = "stochastic"
+
+    def __init__(self, seed: int) -> None:
+        self._key = mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))
+
+    def sky(self, tick: int, sun: Sun) -> Sky:
+        """Weather of one tick; each cell's depends on the seed, the tick and the cell alone."""
+        cloud = self._noise(1, _CLOUDS, tick, sun)
+        overcast = _smooth_step((cloud + 0.5) / 1.3)
+        index = CLOUDLESS_INDEX + (OVERCAST_INDEX - CLOUDLESS_INDEX) * overcast
+        ghi = sun.ghi_w_m2 * index
+        # the beam is gone long before the light is
+        dni = sun.dni_w_m2 * (1.0 - overcast) ** 2
+        return Sky(
+            ghi_w_m2=ghi,
+            dni_w_m2=dni,
+            dhi_w_m2=np.maximum(ghi - dni * sun.cos_zenith, 0.0),
+            temp_air_c=climate_temp_c(tick, sun)
+            + 4.0 * self._noise(2, _AIR, tick, sun)
+            - 2.0 * overcast * sun.cos_zenith,
+            wind_speed_m_s=MEAN_WIND_M_S * np.exp(0.5 * self._noise(3, _WIND, tick, sun) - 0.125),
+        )
+
+    def record(self) -> str:
+        """The specification: with the run's seed it says everything."""
+        return self.name
+
+    def _noise(self, stream: int, octaves: tuple[_Octave, ...], tick: int, sun: Sun) -> Floats:
+        """Sum of octaves, shape (c,): mean 0, variance about 1."""
+        hours = (tick + 0.5) * TICK_HOURS
+        north_km = sun.latitude_deg * KM_PER_DEGREE
+        east_km = sun.longitude_deg * KM_PER_DEGREE * np.cos(np.radians(sun.latitude_deg))
+        total = np.zeros(len(sun.latitude_deg))
+        for number, octave in enumerate(octaves):
+            x = (east_km - octave.east_km_h * hours) / octave.km
+            y = (north_km - octave.north_km_h * hours) / octave.km
+            t = np.full_like(x, hours / octave.hours)
+            total += octave.weight * self._lattice(stream * 16 + number, x, y, t)
+        return np.asarray(total / np.sqrt(sum(octave.weight**2 for octave in octaves)))
+
+    def _lattice(self, layer: int, x: Floats, y: Floats, t: Floats) -> Floats:
+        """Smooth noise of one layer in lattice coordinates, mean 0, variance 1."""
+        corners = [np.floor(axis) for axis in (x, y, t)]
+        shares = [
+            _smooth_step(axis - corner) for axis, corner in zip((x, y, t), corners, strict=True)
+        ]
+        total = np.zeros_like(x)
+        squares = np.zeros_like(x)
+        for corner in np.ndindex(2, 2, 2):
+            weight = np.ones_like(x)
+            nodes = []
+            for step, base, share in zip(corner, corners, shares, strict=True):
+                weight = weight * (share if step else 1.0 - share)
+                nodes.append(base + step)
+            total += weight * (uniform(self._key, np.int64(layer), *nodes) - 0.5)
+            squares += weight**2
+        # the mean of several nodes varies less than a node: undo that, and the uniform's 1/12
+        return total * np.sqrt(12.0 / squares)
+
+
+def climate_temp_c(tick: int, sun: Sun) -> Floats:
+    """Mean air temperature by latitude, altitude, season and solar time.
+
+    A round climate, not a reanalysis: 27 °C at the equator falling to 9.5 °C at 50 degrees, a
+    seasonal swing of 0.2 °C per degree of latitude that peaks five weeks after the solstice, a
+    daily swing of 4 °C that peaks at 15:00 solar time, and the standard atmosphere's 6.5 °C per
+    kilometre (ISO 2533).
+
+    Parameters
+    ----------
+    tick : int
+        Index of the tick.
+    sun : Sun
+        Of its cells.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (c,)
+        [°C].
+    """
+    day_of_year = tick_start(tick).timetuple().tm_yday
+    solar_hour = (tick % TICKS_PER_DAY + 0.5) * TICK_HOURS + sun.longitude_deg / 15.0
+    season = np.cos(2.0 * np.pi * (day_of_year - 207) / 365.25)
+    time_of_day = np.cos(2.0 * np.pi * (solar_hour - 15.0) / 24.0)
+    return np.asarray(
+        27.0
+        - 0.007 * sun.latitude_deg**2
+        - 0.0065 * sun.altitude_m
+        + 0.2 * sun.latitude_deg * season
+        + 4.0 * time_of_day
+    )
+
+
+def _smooth_step(share: Floats) -> Floats:
+    x = np.clip(share, 0.0, 1.0)
+    return np.asarray(x * x * (3.0 - 2.0 * x))

@@ -1,0 +1,131 @@
+"""From an input file to a results file: the one call of every runner."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from solar_model.community.battery import Flows
+from solar_model.community.households import Households
+from solar_model.community.model import Community
+from solar_model.errors import InputError
+from solar_model.files import Manifest, append_results, atomic_write, read_users
+from solar_model.settings import settings
+from solar_model.ticks import timestamp_text
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a simulation did.
+
+    Attributes
+    ----------
+    households, ticks, rows : int
+        Size of the community, ticks simulated, rows written.
+    first_tick : str
+        ISO 8601, UTC.
+    totals_kwh : dict of str to float
+        Sum over community and ticks of each energy column; ``battery_soc_kwh`` at the end.
+    weather : object
+        The weather really used, as JSON can hold it; given again, it gives the same results.
+    seed : int
+        Seed of the run.
+    sha256 : str
+        Of the results file.
+    seconds : float
+        Wall time.
+    """
+
+    households: int
+    ticks: int
+    rows: int
+    first_tick: str
+    totals_kwh: dict[str, float]
+    weather: Any
+    seed: int
+    sha256: str
+    seconds: float
+
+
+def run_simulation(
+    input_file: str | os.PathLike[str],
+    output_file: str | os.PathLike[str],
+    steps: int = 1,
+    start_time: str | datetime | None = None,
+    weather: float | str | Mapping[str, float] = 0.9,
+    seed: int | None = None,
+    *,
+    progress: Callable[[int], object] | None = None,
+) -> Summary:
+    """Simulate every household of an input file and write what happened.
+
+    Parameters
+    ----------
+    input_file : str or path-like
+        CSV of the input contract; six columns are enough (see the data dictionary).
+    output_file : str or path-like
+        CSV of the results contract. It appears whole or not at all, then its manifest next to it.
+    steps : int
+        Number of consecutive ticks of 15 minutes.
+    start_time : str, datetime or None
+        First tick, ISO 8601; without an offset it is UTC; rounded down to a quarter of an hour.
+        None is now.
+    weather : float, str or mapping
+        A number in [0, 1.2] that scales the clear sky, ``"stochastic"``, ``"open-meteo"``,
+        ``"file:PATH"``, or the weather itself: ``{"ghi", "dni", "dhi", "temp_air",
+        "wind_speed"}`` or ``{"clear_sky_index", "temp_air", "wind_speed"}``.
+    seed : int or None
+        Same seed, same community. None is the project's seed (``SOLAR_SEED``).
+    progress : callable, optional
+        Called after each tick with the number of ticks done.
+
+    Returns
+    -------
+    Summary
+        Always true.
+
+    Raises
+    ------
+    SolarModelError
+        For input that cannot be used; nothing is written then.
+    """
+    began = time.perf_counter()
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise InputError("steps is no number of ticks", value=steps, expected="1 or more")
+    site = settings()
+    seed = site.seed if seed is None else seed
+    households = Households.from_frame(read_users(input_file), site)
+    community = Community(households, start_time, weather, seed)
+    first_tick = timestamp_text(community.now)
+    with atomic_write(output_file) as file:
+        for done in range(steps):
+            community.step()
+            append_results(community.results(), file, header=done == 0)
+            if progress:
+                progress(done + 1)
+    manifest = Manifest.of(
+        output_file,
+        rows=steps * len(households),
+        tick=first_tick,
+        steps=steps,
+        seed=seed,
+        weather=community.weather.record(),
+    )
+    manifest.write(output_file)
+    totals = community.totals
+    return Summary(
+        households=len(households),
+        ticks=steps,
+        rows=manifest.rows,
+        first_tick=first_tick,
+        totals_kwh={name: round(float(totals[name].sum()), 6) for name in Flows._fields}
+        | {"battery_soc_kwh": community.total("battery_soc_kwh")},
+        weather=manifest.weather,
+        seed=seed,
+        sha256=manifest.sha256,
+        seconds=time.perf_counter() - began,
+    )

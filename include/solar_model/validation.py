@@ -1,0 +1,180 @@
+"""Do results keep their contract? Every failed check, with all of its rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from solar_model.contracts import EXACT_KWH, Results, UsersInput
+from solar_model.errors import InputError, ResultsError
+from solar_model.files import Place, read_text, read_users
+from solar_model.intake import broken_rules
+from solar_model.ticks import TICK_HOURS
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that failed.
+
+    Attributes
+    ----------
+    check : str
+        Name of the check.
+    message : str
+        What was expected.
+    rows : polars.DataFrame
+        All rows that fail it, with ``row`` (counted from 1); for missing households their
+        ``user_id`` and ``timestamp``; no rows when the file itself cannot be read.
+    column : str or None
+        Column that the check is about, None when it is about whole rows.
+    """
+
+    check: str
+    message: str
+    rows: pl.DataFrame = field(default_factory=pl.DataFrame)
+    column: str | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of rows that fail, at least 1."""
+        return max(len(self.rows), 1)
+
+    @property
+    def examples(self) -> list[dict[str, Any]]:
+        """The first few rows that fail."""
+        return self.rows.head(EXAMPLES).to_dicts()
+
+    def __str__(self) -> str:
+        if self.rows.is_empty():
+            return f"{self.check}: {self.message}"
+        wanted = ["row", "user_id", "timestamp", self.column] if self.column else self.rows.columns
+        shown = [
+            ", ".join(f"{name} {row[name]}" for name in wanted if name in row)
+            for row in self.examples[:2]
+        ]
+        return f"{self.check}: {self.message}; fails {self.count:,} rows: {'; '.join(shown)}"
+
+
+@dataclass(frozen=True)
+class Report(Sequence[Failure]):
+    """All failed checks; empty, and false, when all is well."""
+
+    failures: tuple[Failure, ...]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.failures[index]
+
+    def __len__(self) -> int:
+        return len(self.failures)
+
+    def __iter__(self) -> Iterator[Failure]:
+        return iter(self.failures)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self)) or "all checks passed"
+
+    @property
+    def bad_rows(self) -> pl.Series:
+        """Rows of the results that fail any check, counted from 1, each once."""
+        rows = [failure.rows["row"] for failure in self if "row" in failure.rows.columns]
+        return pl.concat(rows).unique().sort() if rows else pl.Series("row", [], dtype=pl.Int64)
+
+    def raise_if_any(self) -> None:
+        """Raise `ResultsError` with every failed check, unless all is well."""
+        if self:
+            raise ResultsError(f"the results fail {len(self)} checks:\n{self}")
+
+
+def validate_results(
+    results: pl.DataFrame | Place | Any,
+    households: pl.DataFrame | Place | Any | None = None,
+) -> Report:
+    """Check results against their contract and, if given, against the households they are for.
+
+    Parameters
+    ----------
+    results : polars.DataFrame, pandas.DataFrame or path
+        A results file or its rows.
+    households : polars.DataFrame, pandas.DataFrame or path, optional
+        The input of the run. With it: every household in every tick, nobody else, no state
+        above the battery's capacity, no generation above the inverter's rating.
+
+    Returns
+    -------
+    Report
+        Every failed check with all its rows; empty and false when all is well.
+
+    Raises
+    ------
+    InputError
+        When the households cannot be read or break their own contract.
+    """
+    try:
+        raw = _rows_of(results, lambda path: read_text(path, Results))
+        frame, found = broken_rules(Results, raw)
+    except InputError as error:
+        return Report((Failure("readable", str(error)),))
+    numbered = _numbered(frame)
+    failures = [
+        Failure(
+            check=f"{breach.column}.{breach.rule}" if breach.column else breach.rule,
+            message=f"expected {breach.expected}",
+            rows=(_numbered(raw) if breach.rule == "type" else numbered)[breach.rows],
+            column=breach.column,
+        )
+        for breach in found
+    ]
+    if households is not None:
+        failures.extend(_against(numbered, _rows_of(households, read_users)))
+    return Report(tuple(failures))
+
+
+def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_row_index("row", offset=1).cast({"row": pl.Int64})
+
+
+def _rows_of(source: Any, read: Callable[[Place], pl.DataFrame]) -> pl.DataFrame:
+    if isinstance(source, pl.DataFrame):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return read(source)
+    frame: pl.DataFrame = pl.from_pandas(source)
+    return frame
+
+
+def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure]:
+    """Checks that need to know who was simulated, with which system."""
+    users, broken = broken_rules(UsersInput, raw_users)
+    if broken:
+        raise InputError("the households break their own contract", expected=broken[0].expected)
+    ticks = results.select(pl.col("timestamp").unique())
+    absent = (
+        users.select("user_id")
+        .join(ticks, how="cross")
+        .join(results, on=["user_id", "timestamp"], how="anti")
+    )
+    system = results.join(users, on="user_id", how="left", suffix="_before", maintain_order="left")
+    unknown = pl.col("battery_capacity_kwh").is_null()
+    over_full = pl.col("battery_soc_kwh") > pl.col("battery_capacity_kwh") + EXACT_KWH
+    limit_kwh = pl.col("inverter_capacity_kw") * TICK_HOURS + EXACT_KWH
+    checks = (
+        ("coverage", "expected every household in every tick", absent),
+        ("stranger", "expected only households of the input", system.filter(unknown)),
+        ("within_capacity", "expected a state within the battery", system.filter(over_full)),
+        (
+            "within_inverter",
+            "expected no generation above the inverter's rating",
+            system.filter(pl.col("generation_kwh") > limit_kwh),
+        ),
+    )
+    for name, message, rows in checks:
+        if len(rows):
+            yield Failure(
+                name, message, rows.select(c for c in results.columns if c in rows.columns)
+            )

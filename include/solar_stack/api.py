@@ -1,0 +1,106 @@
+"""Airflow's REST API, as any client would use it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from solar_stack.errors import StackError
+
+SECONDS = 20.0
+
+
+class AirflowApi:
+    """A client of one api-server.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``http://127.0.0.1:8080``.
+    user, password : str
+        A login of the UI.
+    """
+
+    def __init__(self, address: str, user: str, password: str) -> None:
+        self.address = address
+        self._login = {"username": user, "password": password}
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy has no business between here and here
+
+    def unhealthy(self, since: datetime) -> list[str]:
+        """Components that are not healthy, or were last so before some time.
+
+        An earlier start leaves its heartbeats in the database. The api-server itself is named
+        when it does not answer.
+        """
+        try:
+            answer = self._session.get(f"{self.address}/api/v2/monitor/health", timeout=SECONDS)
+            states = answer.json()
+        except (requests.RequestException, ValueError):
+            return ["api-server"]
+        return [
+            name.replace("_", "-")
+            for name in ("scheduler", "dag_processor", "triggerer")
+            if states[name]["status"] != "healthy"
+            or _time(states[name][f"latest_{name}_heartbeat"]) < since
+        ]
+
+    def has_dag(self, dag_id: str, since: datetime) -> bool:
+        """Whether the DAG was found and parsed since some time."""
+        dag = self._request("GET", f"dags/{dag_id}", missing_ok=True)
+        return dag is not None and not dag["is_stale"] and _time(dag["last_parsed_time"]) >= since
+
+    def import_errors(self) -> list[str]:
+        """What Airflow says of the DAG files that it could not import."""
+        found = self._request("GET", "importErrors")["import_errors"]
+        return [f"{error['filename']}:\n{error['stack_trace']}" for error in found]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG run on its schedule."""
+        self._request("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run now; its identifier."""
+        run = self._request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})
+        return str(run["dag_run_id"])
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """One run: ``state``, ``start_date``, ``end_date`` and so on."""
+        return dict(self._request("GET", f"dags/{dag_id}/dagRuns/{run_id}"))
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The latest runs, the newest first."""
+        options = {"order_by": "-start_date", "limit": "20"}
+        return list(self._request("GET", f"dags/{dag_id}/dagRuns", params=options)["dag_runs"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run: ``task_id``, ``state``, ``duration`` and so on."""
+        found = self._request("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        return list(found["task_instances"])
+
+    def _request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
+        url = f"{self.address}/api/v2/{path}"
+        try:
+            answer = self._session.request(method, url, timeout=SECONDS, **options)
+            if answer.status_code == requests.codes.unauthorized:
+                self._authenticate()
+                answer = self._session.request(method, url, timeout=SECONDS, **options)
+            if missing_ok and answer.status_code == requests.codes.not_found:
+                return None
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            raise StackError(f"Airflow refused {method} {url}: {error.response.text}") from error
+        except requests.RequestException as error:
+            raise StackError(f"Airflow does not answer {method} {url}: {error}") from error
+        return answer.json()
+
+    def _authenticate(self) -> None:
+        answer = self._session.post(f"{self.address}/auth/token", json=self._login, timeout=SECONDS)
+        answer.raise_for_status()
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def _time(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,185 @@
+"""Bringing the whole stack up, watching it, and taking it down again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from solar_model.pipeline import database
+from solar_model.pipeline.backend import load_sample
+from solar_model.settings import Settings
+from solar_stack import airflow, processes
+from solar_stack.api import AirflowApi
+from solar_stack.errors import StackError
+from solar_stack.ports import HOST, require_free
+from solar_stack.postgres import EmbeddedPostgres
+from solar_stack.processes import Service
+from solar_stack.show import console, step
+from solar_stack.signals import Signals
+from solar_stack.state import State
+
+PORT_SETTING = "SOLAR_PORT"
+SAMPLE_HOUSEHOLDS = 1000
+HEALTHY_SECONDS = 240.0
+LOOK_SECONDS = 0.3
+# A component that ends again so soon after it was started will not get better by another start.
+RESTART_SECONDS = 120.0
+
+
+class Stack:
+    """Postgres and Airflow on this machine.
+
+    Parameters
+    ----------
+    settings : Settings
+        The folder and the ports.
+    signals : Signals
+        Asked wherever the stack waits.
+    """
+
+    def __init__(self, settings: Settings, signals: Signals) -> None:
+        self.state = State(settings.home)
+        self.address = f"http://{HOST}:{settings.port}"
+        self.solar = ""
+        self._settings = settings
+        self._signals = signals
+        self._postgres = EmbeddedPostgres(
+            self.state.postgres, settings.postgres_port, pause=signals.pause
+        )
+        self._components: list[Service] = []
+        self._started: dict[str, float] = {}
+        self.started_at = datetime.now(tz=UTC)
+
+    @contextlib.contextmanager
+    def up(self) -> Iterator[AirflowApi]:
+        """Everything started and healthy; at the end, however it comes, everything stopped.
+
+        Raises
+        ------
+        StackError
+            When something cannot start; the message says what to do.
+        """
+        self.state.make()
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(self.state.held(f"{self.address}"))
+            self._stop_leftovers()
+            require_free(self._settings.port, PORT_SETTING)
+            undo.callback(self._stop)
+            with step("Starting Postgres"):
+                self._postgres.start()
+            variables = self._environment()
+            self._migrate_airflow(variables)
+            self._start_airflow(variables)
+            self._prepare_database(variables)
+            login = airflow.ADMIN, self.state.secrets().admin_password
+            api = AirflowApi(self.address, *login)
+            self._wait_until_healthy(api)
+            yield api
+
+    def watch(self) -> None:
+        """Look after the processes: start a component that ended anew.
+
+        Raises
+        ------
+        StackError
+            When Postgres ended, or a component for the second time in a row.
+        """
+        if not self._postgres.running:
+            raise StackError(
+                f"Postgres ended. The end of {self._postgres.log}:\n{self._postgres.log_tail()}"
+            )
+        for component in self._components:
+            if component.exit_code is None:
+                continue
+            if time.monotonic() - self._started[component.name] < RESTART_SECONDS:
+                raise StackError(_ended(component))
+            console.print(f"[yellow]![/] {_ended(component)}\nStarting it again.")
+            self._start_component(component)
+
+    def _stop_leftovers(self) -> None:
+        records = self.state.processes.glob("*.json")
+        names = processes.stop(records)
+        if names:
+            console.print(f"Stopped what an earlier start left behind: {', '.join(names)}")
+
+    def _environment(self) -> dict[str, str]:
+        secrets = self.state.secrets()
+        airflow.write_logins(self.state, secrets)
+        variables = airflow.environment(
+            os.environ,
+            self.state,
+            secrets,
+            port=self._settings.port,
+            airflow_dsn=self._postgres.dsn("airflow"),
+            solar_dsn=self._postgres.dsn("solar"),
+        )
+        self.solar = database.conninfo(variables[airflow.SOLAR_CONNECTION])
+        return variables
+
+    def _migrate_airflow(self, variables: Mapping[str, str]) -> None:
+        dsn = self._postgres.dsn("airflow")
+        if airflow.is_migrated(dsn):
+            return
+        with step("Making Airflow's tables"):
+            migration = airflow.service(self.state, variables, "migrate", "db", "migrate")
+            migration.start()
+            while migration.exit_code is None:
+                self._signals.pause(LOOK_SECONDS)
+            if migration.exit_code:
+                raise StackError(_ended(migration))
+            airflow.note_migrated(dsn)
+
+    def _start_airflow(self, variables: Mapping[str, str]) -> None:
+        self._components = airflow.components(self.state, variables)
+        for component in self._components:
+            self._start_component(component)
+
+    def _start_component(self, component: Service) -> None:
+        component.start()
+        self._started[component.name] = time.monotonic()
+
+    def _prepare_database(self, variables: Mapping[str, str]) -> None:
+        with step("Preparing the solar database"):
+            database.upgrade(self.solar)
+            self._signals.check()
+            # The tables of somebody else's database are its own.
+            if variables[airflow.SOLAR_CONNECTION] == self._postgres.dsn("solar"):
+                with database.connect(self.solar) as connection:
+                    load_sample(connection, SAMPLE_HOUSEHOLDS, self._settings.seed)
+
+    def _wait_until_healthy(self, api: AirflowApi) -> None:
+        with step("Starting Airflow") as detail:
+            deadline = time.monotonic() + HEALTHY_SECONDS
+            while waiting := api.unhealthy(self.started_at):
+                detail(f"waiting for {', '.join(waiting)}")
+                for component in self._components:
+                    if component.exit_code is not None:
+                        raise StackError(_ended(component))
+                if time.monotonic() > deadline:
+                    raise StackError(
+                        f"Airflow is not healthy after {HEALTHY_SECONDS:.0f} s: "
+                        f"{', '.join(waiting)}. See the logs in {self.state.logs}."
+                    )
+                self._signals.pause(LOOK_SECONDS)
+
+    def _stop(self) -> None:
+        """Airflow first: the running tasks and the components still write to the database."""
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            console.print("Stopping …")
+        try:
+            server = self.state.processes / "api-server.json"
+            others = set(self.state.processes.glob("*.json")) - {server}
+            processes.stop(others)
+            processes.stop([server])
+        finally:
+            self._postgres.stop()
+
+
+def _ended(service: Service) -> str:
+    return (
+        f"Airflow's {service.name} ended with exit code {service.exit_code}. "
+        f"The end of {service.log}:\n{service.log_tail()}"
+    )

@@ -1,0 +1,16 @@
+"""What every test needs: Airflow must find its settings in the environment before it is imported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+os.environ.update(
+    AIRFLOW_HOME=tempfile.mkdtemp(prefix="solar-test-airflow-"),
+    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+)

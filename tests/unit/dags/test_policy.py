@@ -1,0 +1,80 @@
+"""Rules that every DAG of the project keeps, whatever it does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
+from tests.conftest import ROOT
+
+TAGS = {"solar", "simulation", "monitoring", "maintenance", "backfill"}
+CYCLE = [
+    "query_households",
+    "write_input_csv",
+    "upload_input",
+    "run_simulation",
+    "download_results",
+    "validate_results",
+    "insert_results",
+    "notify",
+    "clean_up",
+]
+
+
+@pytest.fixture(scope="module")
+def bag() -> DagBag:
+    return DagBag(str(ROOT / "dags"))
+
+
+def test_every_file_is_imported_and_the_bag_is_not_empty(bag):
+    assert bag.import_errors == {}
+    assert bag.dags
+
+
+def test_every_dag_keeps_the_rules(bag):
+    for dag in bag.dags.values():
+        assert dag.owner and dag.owner != "airflow", dag.dag_id
+        assert set(dag.tags) and set(dag.tags) <= TAGS, dag.dag_id
+        assert dag.doc_md and len(dag.doc_md) > 200, dag.dag_id
+        assert dag.catchup is False, dag.dag_id
+        assert dag.max_active_runs == 1, dag.dag_id
+        assert dag.dagrun_timeout, dag.dag_id
+        for name, param in dag.params.items():
+            schema = dag.params.get_param(name).schema
+            assert schema.get("title") and schema.get("type"), (dag.dag_id, name, param)
+
+
+def test_every_task_keeps_the_rules(bag):
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            assert task.execution_timeout, task.task_id
+            assert task.retries >= 1, task.task_id
+            assert task.retry_exponential_backoff > 1, task.task_id
+            assert task.max_retry_delay <= timedelta(minutes=5), task.task_id
+            assert task.retry_policy, task.task_id
+            assert task.on_failure_callback, task.task_id
+
+
+def test_the_cycle_is_the_nine_tasks_in_order(bag):
+    dag = bag.dags["solar_simulation"]
+    assert [task.task_id for task in dag.topological_sort()] == CYCLE
+    assert type(dag.timetable) is CronTriggerTimetable
+    assert dag.timetable.expression == "*/15 * * * *"
+
+
+def test_what_cannot_pass_is_not_retried_and_what_can_is(bag):
+    from airflow.sdk import RetryAction
+
+    from solar_model.errors import ConfigurationError, InputError, ResultsError, TransferError
+
+    policy = bag.dags["solar_simulation"].get_task("insert_results").retry_policy
+
+    def action(error: Exception) -> RetryAction:
+        return policy.evaluate(error, try_number=1, max_tries=3).action
+
+    for error in (ResultsError(""), InputError(""), ConfigurationError("")):
+        assert action(error) == RetryAction.FAIL, error
+    for error in (TransferError(""), ConnectionError(""), TimeoutError("")):
+        assert action(error) == RetryAction.DEFAULT, error

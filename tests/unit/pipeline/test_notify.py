@@ -1,0 +1,101 @@
+"""The webhook, against a real HTTP server: signed, retried, and never able to harm the cycle."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from solar_model.pipeline.notify import notify
+from solar_model.settings import load_settings
+
+MESSAGE = {
+    "status": "completed",
+    "result_file": "results_20240911_1415.csv",
+    "timestamp": "2024-09-11T14:15:00",
+    "record_count": 1000,
+    "run_id": "0b5b6e0e-5f39-4d5b-8d8e-6a7f6f1f5a11",
+}
+
+
+class Receiver(ThreadingHTTPServer):
+    """Answers with the given status codes in turn, and keeps what it was sent."""
+
+    def __init__(self, statuses):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses = list(statuses)
+        self.requests = []
+        self.url = f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append((self.headers, body))
+        self.send_response(self.server.statuses.pop(0))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def receiver(request):
+    server = Receiver(getattr(request, "param", [200]))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_message_arrives_as_json_with_a_signature_that_can_be_checked(receiver):
+    config = load_settings(notify_url=receiver.url, notify_secret="shared key")
+    assert notify(MESSAGE, config) is None
+    [(headers, body)] = receiver.requests
+    assert json.loads(body) == MESSAGE
+    assert headers["Content-Type"] == "application/json"
+    at, digest = (part.split("=")[1] for part in headers["X-Solar-Signature"].split(","))
+    expected = hmac.new(b"shared key", at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert hmac.compare_digest(digest, expected)
+    assert abs(int(at) - time.time()) < 60
+
+
+def test_without_a_key_nothing_is_signed(receiver):
+    notify(MESSAGE, load_settings(notify_url=receiver.url))
+    [(headers, _)] = receiver.requests
+    assert "X-Solar-Signature" not in headers
+
+
+@pytest.mark.parametrize("receiver", [[503, 429, 200]], indirect=True)
+def test_a_receiver_that_stumbles_is_asked_again(receiver):
+    assert notify(MESSAGE, load_settings(notify_url=receiver.url)) is None
+    assert len(receiver.requests) == 3
+
+
+@pytest.mark.parametrize("receiver", [[400]], indirect=True)
+def test_a_receiver_that_refuses_is_not_asked_again(receiver):
+    assert "400" in notify(MESSAGE, load_settings(notify_url=receiver.url))
+    assert len(receiver.requests) == 1
+
+
+def test_a_receiver_that_is_down_is_told_in_words_without_the_url(receiver, caplog):
+    config = load_settings(notify_url=receiver.url + "?token=hunter2")
+    receiver.shutdown()
+    receiver.server_close()
+    problem = notify(MESSAGE, config)
+    assert "cannot be reached" in problem
+    assert "hunter2" not in problem + caplog.text
+
+
+def test_an_address_that_is_none_is_told_in_words():
+    assert "cannot be reached" in notify(MESSAGE, load_settings(notify_url="not a url"))
+
+
+def test_without_a_webhook_there_is_nothing_to_say():
+    assert notify(MESSAGE, load_settings(notify_url=None)) is None

@@ -1,0 +1,79 @@
+"""SOLAR_* variables: typed, documented, and refused in words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from solar_model.errors import ConfigurationError
+from solar_model.settings import PROJECT_ROOT, Settings, load_settings, parse_weather
+
+TEMPLATE = (PROJECT_ROOT / "env.template").read_text()
+# What `make run` alone reads is documented in the same file.
+STACK = {"SOLAR_PORT", "SOLAR_POSTGRES_PORT"}
+
+
+def documented() -> dict[str, str]:
+    return dict(re.findall(r"^# (SOLAR_\w+)=(.*)$", TEMPLATE, flags=re.MULTILINE))
+
+
+def test_the_template_documents_every_setting_and_no_other():
+    settings = {f"SOLAR_{name.upper()}" for name in Settings.model_fields}
+    assert set(documented()) - STACK == settings
+
+
+def test_the_template_shows_the_defaults(monkeypatch):
+    for name in documented():
+        monkeypatch.delenv(name, raising=False)
+    defaults = load_settings()
+    for name, shown in documented().items():
+        if shown and name not in STACK:
+            value = getattr(defaults, name.removeprefix("SOLAR_").lower())
+            assert str(value).endswith(shown), name
+
+
+def test_variables_are_read_and_empty_ones_count_as_absent(monkeypatch):
+    monkeypatch.setenv("SOLAR_SITE_TIMEZONE", "Europe/Berlin")
+    monkeypatch.setenv("SOLAR_SITE_AZIMUTH_DEG", "")
+    config = load_settings()
+    assert config.site_timezone == "Europe/Berlin"
+    assert config.site_azimuth_deg is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SOLAR_SITE_LATITUDE_DEG", "95"),
+        ("SOLAR_SITE_TIMEZONE", "Middle/Earth"),
+        ("SOLAR_SEED", "lucky"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=rf"{name}: .*'{value}'"):
+        load_settings()
+
+
+def test_secrets_do_not_show(monkeypatch):
+    monkeypatch.setenv("SOLAR_NOTIFY_SECRET", "hunter2")
+    assert "hunter2" not in repr(load_settings())
+
+
+def test_exchanges_are_listed_in_order_or_are_the_folder_below_home(tmp_path):
+    named = load_settings(exchanges="file:///a, file:///b,")
+    assert named.exchange_urls == ("file:///a", "file:///b")
+    own = load_settings(exchanges=None, home=tmp_path)
+    assert own.exchange_urls == ((tmp_path / "exchange").as_uri(),)
+
+
+@pytest.mark.parametrize(
+    ("text", "weather"),
+    [
+        ("0.9", 0.9),
+        ("stochastic", "stochastic"),
+        ("open-meteo, file:/a.epw,0.5", ("open-meteo", "file:/a.epw", 0.5)),
+    ],
+)
+def test_weather_as_text(text, weather):
+    assert parse_weather(text) == weather
