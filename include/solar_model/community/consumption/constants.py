@@ -159,18 +159,18 @@ APPLIANCES = (
         "dishwasher", 0, "clock", (clock(8), clock(22)), 60, "wait",
         (Phase((60, 100), (550, 1100)),),
         per_day=0.38, per_day_each=0.14, is_attended=False,
-        owners=(0.5, 0.75, 0.85, 0.9),
+        owners=(0.5, 0.72, 0.78, 0.88),
     ),
     Appliance(
         "washing machine", 0, "clock", (clock(7), clock(17, 30)), 90, "wait",
         (Phase((25, 45), (900, 1500), pause=5), Phase((50, 80), (150, 300))),
-        per_day=0.20, per_day_each=0.18, is_attended=False, on_free_days=0.3,
+        per_day=0.20, per_day_each=0.17, is_attended=False, on_free_days=0.3,
     ),
     Appliance(
         "tumble dryer", 0, "clock", (clock(9), clock(19)), 100, "wait",
         (Phase((70, 120), (700, 2500)),),
         per_day=0.13, per_day_each=0.095, is_attended=False,
-        owners=(0.25, 0.4, 0.5, 0.6), on_free_days=0.3, in_winter=0.3,
+        owners=(0.25, 0.38, 0.44, 0.6), on_free_days=0.3, in_winter=0.3,
     ),
     Appliance(
         "vacuum cleaner or iron", 0, "clock", (clock(9), clock(18)), 120, "wait",
@@ -178,7 +178,7 @@ APPLIANCES = (
         per_day=0.2, per_day_each=0.06, on_free_days=0.3,
     ),
     Appliance(
-        "television", 0, "clock", (clock(17, 30), clock(20, 40)), 30, "wait",
+        "television", 0, "clock", (clock(17, 30), clock(21)), 30, "wait",
         (Phase((100, 240), (60, 160)),),
         per_day=0.85, per_day_each=0.05, in_winter=0.12,
     ),
@@ -190,7 +190,7 @@ APPLIANCES = (
     Appliance(
         "computer games", 2, "clock", (clock(14), clock(20)), 60, "wait",
         (Phase((75, 180), (100, 400)),),
-        per_day=0.0, per_day_each=0.15, in_winter=0.12,
+        per_day=0.0, per_day_each=0.14, in_winter=0.12,
     ),
     Appliance(
         "home office or hobby", 1, "clock", (clock(8, 30), clock(16)), 60, "skip",
@@ -203,11 +203,11 @@ APPLIANCES = (
 # ── People [HETUS], [OCC] ────────────────────────────────────────────────────────────────────────
 # Shares of households of 1, 2, 3, and 4 or more people in which nobody goes out to work, and of
 # adults of the others who have work away from home.
-RETIRED_SHARE = (0.36, 0.40, 0.06, 0.04)
+RETIRED_SHARE = (0.36, 0.40, 0.05, 0.03)
 ADULT_WORKS = (0.58, 0.84)
 # Work away from home on a working day, the rest being leave, illness and work at home.
 WORKDAY_SHARE = 0.80
-WORKDAY_WAKE = (clock(5, 20), clock(7, 40))
+WORKDAY_WAKE = (clock(5), clock(7, 30))
 SCHOOL_WAKE = (clock(6, 10), clock(7, 20))
 FREE_WAKE = (clock(6, 20), clock(9, 40))
 WAKE_MOOD_MINUTES = 25
@@ -215,7 +215,7 @@ LEAVE_AFTER_WAKE = (35, 100)
 WORK_AWAY = (360, 640)
 SCHOOL_AWAY = (390, 600)
 AWAY_MOOD_MINUTES = 60
-SLEEP = (clock(21, 30), clock(0, 40))
+SLEEP = (clock(21, 40), clock(1))
 SLEEP_MOOD_MINUTES = 45
 LATE_EVENING_MINUTES = 40
 # Nobody goes to bed sooner after coming home; what waited for the return starts within this time.
@@ -245,16 +245,16 @@ PUMP_W = (25.0, 85.0)
 PUMP_MILDEST = -0.45  # it stands still below this cold, on the scale of ``northern_cold``
 # Light, of the first person at home and awake in the dark and of each further one [BDEW: 8 %].
 LIGHT_W = 116.0
-LIGHT_EACH_W = 26.0
+LIGHT_EACH_W = 24.0
 # Light is switched on from this long before sunset, fully after the second time has passed.
 DUSK_LEAD_MINUTES = 40.0
 DUSK_MINUTES = 80.0
 # Small electronics of the first person at home and awake, and of each further one [BDEW: 17 %].
-ELECTRONICS_W = 60.0
-ELECTRONICS_EACH_W = 22.0
+ELECTRONICS_W = 56.0
+ELECTRONICS_EACH_W = 20.0
 
 # ── Spread between households: sigma of a log-normal with mean 1 ─────────────────────────────────
-USE_SIGMA = 0.40
+USE_SIGMA = 0.37
 STANDBY_SIGMA = 0.55
 APPLIANCE_SIGMA = 0.35
 LIGHT_SIGMA = 0.40
