@@ -36,13 +36,16 @@ def clock(hour: int, minute: int = 0) -> int:
 class Phase:
     """A stretch of constant power within an appliance's run.
 
-    ``pause`` minutes after the previous phase it draws between ``watts`` (one value per household,
-    for as long as it owns the appliance) for between ``minutes`` (drawn each time).
+    Attributes
+    ----------
+    minutes : tuple of int
+        Shortest and longest, drawn for each run [min].
+    watts : tuple of int
+        Least and most, drawn for each household and kept [W].
     """
 
     minutes: tuple[int, int]
     watts: tuple[int, int]
-    pause: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,12 +141,12 @@ APPLIANCES = (
     Appliance(
         "meal with guests", 0, "clock", (clock(11), clock(19, 30)), 60, "skip",
         (Phase((35, 65), (1900, 3800)),),
-        per_day=0.045, per_day_each=0.003, on_free_days=0.6, in_winter=0.2,
+        per_day=0.055, per_day_each=0.002, on_free_days=0.6, in_winter=0.2,
     ),
     Appliance(
-        "dinner", 0, "clock", (clock(16, 40), clock(20, 40)), 30, "wait",
+        "dinner", 0, "clock", (clock(17), clock(20, 40)), 25, "wait",
         (Phase((35, 70), (500, 1500)),),
-        per_day=0.42, per_day_each=0.05, in_winter=0.12,
+        per_day=0.47, per_day_each=0.04, in_winter=0.15,
     ),
     Appliance(
         "dinner in the oven", 1, "clock", (clock(16, 50), clock(20)), 30, "wait",
@@ -163,7 +166,7 @@ APPLIANCES = (
     ),
     Appliance(
         "washing machine", 0, "clock", (clock(7), clock(17, 30)), 90, "wait",
-        (Phase((25, 45), (900, 1500), pause=5), Phase((50, 80), (150, 300))),
+        (Phase((25, 45), (900, 1500)), Phase((50, 80), (150, 300))),
         per_day=0.20, per_day_each=0.17, is_attended=False, on_free_days=0.3,
     ),
     Appliance(
