@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 bin := .venv/bin
-lock-options := --quiet --universal --generate-hashes --python-version 3.11
+compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --python-version 3.11
 
 # Python compiles once, and keeps it: every Airflow process would do it all again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,9 +41,9 @@ bench: environment-dev ## Measure how fast it is
 docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
 
-lock: environment-dev ## Compile requirements*.txt from pyproject.toml, to the newest versions that fit
-	$(bin)/uv pip compile $(lock-options) --upgrade --extra local -o requirements.txt pyproject.toml
-	$(bin)/uv pip compile $(lock-options) --upgrade --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+lock: environment-dev ## Compile requirements*.txt from pyproject.toml (to newer versions: make lock upgrade=--upgrade)
+	$(compile) --extra local -o requirements.txt pyproject.toml > /dev/null
+	$(compile) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml > /dev/null
 
 clean: ## Remove the environment, the databases and every file that was made
 	@test ! -x $(bin)/python || $(bin)/python -m solar_stack remove
