@@ -8,7 +8,7 @@ from uuid import uuid4
 import polars as pl
 import pytest
 
-from solar_model.errors import ConfigurationError
+from solar_model.errors import ConfigurationError, InputError
 from solar_model.files import Manifest, read_users
 from solar_model.pipeline import households, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
@@ -216,6 +216,13 @@ def test_the_query_can_be_replaced(backend, tmp_path):
     store(backend, TICK - QUARTER, {user: 1.0})
     rows, *_ = take(backend, tmp_path, sql_file=own)
     assert (rows[user]["panel_count"], rows[user]["battery_soc_kwh"]) == (4, 6.5)
+
+
+def test_a_query_that_lacks_a_column_is_told_which(backend, tmp_path):
+    own = tmp_path / "own.sql"
+    own.write_text("SELECT user_id, panel_count FROM user_systems")
+    with pytest.raises(InputError, match="panel_wattage, battery_capacity_kwh"):
+        take(backend, tmp_path, sql_file=own)
 
 
 @pytest.mark.parametrize(
