@@ -82,7 +82,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         self.sky: Sky
         size = len(households)
         self.flows = Flows(*(np.full(size, np.nan) for _ in Flows._fields))
-        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
         for start in range(0, size, block_size):
             HouseholdBlock(self, slice(start, min(start + block_size, size)))
         self._each_block(HouseholdBlock.move_in)
@@ -110,9 +110,8 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
 
     def _each_block(self, act: Callable[[HouseholdBlock], None]) -> None:
         # what ``self.agents.do`` does, on all processors: numpy lets go of the interpreter
-        with ThreadPoolExecutor(self._threads) as pool:
-            for _ in pool.map(act, self.agents):
-                pass
+        for _ in self._pool.map(act, self.agents):
+            pass
 
     def total(self, name: str) -> float:
         """Sum of a column of the last tick over the community [kWh].
