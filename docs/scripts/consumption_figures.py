@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,7 +18,7 @@ BDEW_H25 = Path(__file__).parent / "data" / "bdew_h25.csv"
 HOURS = np.arange(TICKS_PER_DAY) / 4
 
 # Nothing that changes from run to run, so that a figure changes only when the load does.
-STYLE = {"svg.hashsalt": "consumption", "axes.grid": True, "grid.alpha": 0.3, "font.size": 9}
+STYLE: Any = {"svg.hashsalt": "consumption", "axes.grid": True, "grid.alpha": 0.3, "font.size": 9}
 
 
 def draw_figures(load: YearOfLoad, folder: Path) -> list[Path]:
