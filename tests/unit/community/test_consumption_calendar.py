@@ -95,7 +95,7 @@ def test_weekends_and_public_holidays_are_free(date: str, is_free: bool, is_late
 
 
 @pytest.mark.parametrize("date", ["2024-01-15", "2024-03-20", "2024-06-21", "2024-11-02"])
-@pytest.mark.parametrize(("latitude", "longitude"), [(51.3, 10.7), (-33.9, 151.2), (64.1, -21.9)])
+@pytest.mark.parametrize(("latitude", "longitude"), [(51.3, 10.7), (-33.9, 151.2), (64.9, -21.9)])
 def test_sunset_agrees_with_the_solar_position_algorithm(
     date: str, latitude: float, longitude: float
 ) -> None:
@@ -108,7 +108,7 @@ def test_sunset_agrees_with_the_solar_position_algorithm(
     )[0]
     sunset = noon_utc_minutes(day) - 4 * longitude + half_day
     expected = (reference["sunset"] - pd.Timestamp(date, tz="UTC")).total_seconds() / 60
-    assert (sunset - expected + 720) % 1440 - 720 == pytest.approx(0, abs=6)
+    assert (sunset - expected + 720) % 1440 - 720 == pytest.approx(0, abs=4)
 
 
 def test_the_sun_stays_up_or_down_beyond_the_polar_circle() -> None:
