@@ -17,7 +17,7 @@ MIB = 1024**2
 GIB = 1024**3
 
 
-def programs(uid: int | None) -> Path:
+def locate(uid: int | None) -> Path:
     """Folder of the Postgres programs, in a place where a user can run them.
 
     Parameters
