@@ -195,6 +195,9 @@ def test_a_rerun_takes_the_recorded_weather_unless_told_otherwise(backend, tmp_p
     add(backend)
     *_, file, this = take(backend, tmp_path, weather="0.4")
     assert Manifest.read(file.path).weather == "0.4"
+    runs.record(backend, this.run_id, weather="stochastic")
+    *_, file, _ = take(backend, tmp_path)
+    assert Manifest.read(file.path).weather == "stochastic"
     runs.record(backend, this.run_id, weather={"clear_sky_index": 0.7})
     *_, file, _ = take(backend, tmp_path)
     assert Manifest.read(file.path).weather == {"clear_sky_index": 0.7}
