@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from docs.scripts.consumption_page import PAGE, with_code_parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -330,3 +331,8 @@ def test_people_stay_at_home_on_free_days() -> None:
     weekday = (late_morning["2024-01-30"] + late_morning["2024-01-31"]) / 2
     assert late_morning["2024-01-28"] > 1.15 * weekday  # a Sunday
     assert late_morning["2024-12-25"] > 1.15 * weekday  # a Wednesday, Christmas
+
+
+def test_the_page_repeats_the_constants_of_the_code() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_code_parts(page) == page, "run python -m docs.scripts.validate_consumption"

@@ -119,7 +119,7 @@ APPLIANCES = (
         per_day=0.35, per_day_each=0.12,
     ),
     Appliance(
-        "lunch", 0, "clock", (clock(11), clock(13, 20)), 20, "skip",
+        "lunch", 0, "clock", (clock(10, 30), clock(13, 10)), 25, "skip",
         (Phase((40, 80), (450, 1250)),),
         per_day=0.48, per_day_each=0.08, on_free_days=0.05, in_winter=0.12,
     ),
@@ -232,6 +232,10 @@ OUTING_AWAY = (60, 330)
 HOLIDAY_WEEK_SHARE = 0.045
 HOLIDAY_WEEK_IN_WINTER = -0.5
 
+# ── Seasons ──────────────────────────────────────────────────────────────────────────────────────
+# They swing less towards the equator; fully from this latitude on.
+FULL_SEASON_LATITUDE_DEG = 45.0
+
 # ── What runs without a start ────────────────────────────────────────────────────────────────────
 # Standby and always-on devices.
 STANDBY_W = 29.0
@@ -262,5 +266,3 @@ STANDBY_SIGMA = 0.55
 APPLIANCE_SIGMA = 0.35
 LIGHT_SIGMA = 0.40
 ELECTRONICS_SIGMA = 0.40
-# Temperature swings by season less towards the equator; full swing from this latitude on.
-FULL_SEASON_LATITUDE_DEG = 45.0
