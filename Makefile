@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql test test-fast lint bench docs lock clean environment environment-dev
+.PHONY: help run cycle psql test test-fast validate-model lint bench docs lock clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ test: environment-dev ## Run all tests
 
 test-fast: environment-dev ## Run the tests that take seconds
 	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"
+
+validate-model: environment-dev ## Hold a simulated year against what is known about real load
+	@exec $(bin)/python -m docs.scripts.validate_consumption
 
 lint: environment-dev ## Check style and types
 	$(bin)/ruff check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,7 +18,7 @@ BDEW_H25 = Path(__file__).parent / "data" / "bdew_h25.csv"
 HOURS = np.arange(TICKS_PER_DAY) / 4
 
 # Nothing that changes from run to run, so that a figure changes only when the load does.
-STYLE = {"svg.hashsalt": "consumption", "axes.grid": True, "grid.alpha": 0.3, "font.size": 9}
+STYLE: Any = {"svg.hashsalt": "consumption", "axes.grid": True, "grid.alpha": 0.3, "font.size": 9}
 
 
 def draw_figures(load: YearOfLoad, folder: Path) -> list[Path]:
@@ -81,7 +82,7 @@ def _duration_curve(load: YearOfLoad) -> Figure:
         ("the community, per household", load.mean_kw),
     ):
         axes.plot(share, np.quantile(kw, 1.0 - share / 100.0), label=label)
-    axes.set(xlabel="share of the year [%]", ylabel="load at least [kW]", yscale="log")
+    axes.set(xlabel="share of the year [%]", ylabel="load at least [kW]", ylim=(0, 3))
     axes.set_title("Load duration")
     axes.legend()
     return figure
@@ -95,7 +96,15 @@ def _diversity(load: YearOfLoad) -> Figure:
     axes.plot(groups, [max_demand_kw(load, n, random) for n in groups], "o-", label="model")
     for position, (n, (low, high)) in enumerate(MAX_DEMAND_KW.items()):
         label = "range" if position == 0 else None
-        axes.plot([n, n], [low, high], color="0.6", linewidth=5, alpha=0.6, label=label)
+        axes.plot(
+            [n, n],
+            [low, high],
+            color="0.6",
+            linewidth=5,
+            alpha=0.6,
+            label=label,
+            solid_capstyle="butt",
+        )
     axes.set(xscale="log", xlabel="households N", ylabel="maximum demand per household [kW]")
     axes.set_title("After-diversity maximum demand")
     axes.legend()

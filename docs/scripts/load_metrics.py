@@ -65,12 +65,12 @@ class YearOfLoad:
     @cached_property
     def annual_kwh(self) -> Floats:
         """Energy of each household."""
-        return self.power_kw.sum(axis=0, dtype=np.float64) * TICK_HOURS
+        return np.asarray(self.power_kw.sum(axis=0, dtype=np.float64) * TICK_HOURS)
 
     @cached_property
     def mean_kw(self) -> Floats:
         """Mean load of a household, tick by tick."""
-        return self.power_kw.mean(axis=1, dtype=np.float64)
+        return np.asarray(self.power_kw.mean(axis=1, dtype=np.float64))
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -217,6 +217,6 @@ def _diversity(load: YearOfLoad, random: np.random.Generator) -> Iterator[Check]
     yield Check("least fall of it from one N to the next", least_fall, np.nextafter(1, 2), 10.0)
     households = load.power_kw.shape[1]
     chosen = random.choice(households, min(PAIRED_HOUSEHOLDS, households), replace=False)
-    correlation = np.corrcoef(load.power_kw[:, chosen].T)
+    correlation = np.asarray(np.corrcoef(load.power_kw[:, chosen].T))
     pairs = correlation[np.triu_indices(len(chosen), 1)]
     yield Check("correlation between two households, mean", float(pairs.mean()), 0.05, 0.35)

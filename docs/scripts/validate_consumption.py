@@ -2,8 +2,8 @@
 
     python -m docs.scripts.validate_consumption [--help]
 
-Prints every figure with its range, draws the figures of ``docs/model-consumption.md``, and ends
-with exit code 1 when a figure misses its range.
+Prints every figure with its range, brings the tables and drawings of ``docs/model-consumption.md``
+up to date, and ends with exit code 1 when a figure misses its range.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 from docs.scripts.consumption_figures import draw_figures
+from docs.scripts.consumption_page import PAGE, write_page
 from docs.scripts.load_metrics import Check, YearOfLoad, check_load
 from numpy.typing import NDArray
 from rich.console import Console
@@ -106,15 +107,15 @@ def main() -> int:
     parser.add_argument("--households", type=int, default=1200, help="1000 or more (default 1200)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the run (default 1)")
     parser.add_argument("--year", type=int, default=2023, help="calendar year (default 2023)")
-    parser.add_argument("--no-figures", action="store_true", help="print the report only")
+    parser.add_argument("--report-only", action="store_true", help="leave the page as it is")
     options = parser.parse_args()
     console = Console(width=100)
     load = simulate_year(every_size(options.households), seed=options.seed, year=options.year)
     checks = list(check_load(load))
     console.print(report(checks))
-    if not options.no_figures:
-        for figure in draw_figures(load, FIGURES):
-            console.print(f"wrote {figure}")
+    if not options.report_only:
+        for path in (write_page(PAGE, checks), *draw_figures(load, FIGURES)):
+            console.print(f"wrote {path}")
     missed = [check for check in checks if not check.is_met]
     console.print(f"{len(checks) - len(missed)} of {len(checks)} figures lie in their range")
     return 1 if missed else 0

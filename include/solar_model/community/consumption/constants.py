@@ -75,7 +75,7 @@ class Appliance:
     is_attended : bool
         Whether it stops when the person goes out or to bed.
     owners : tuple of float
-        Share of households that have it, for 1, 2, 3, and 4 or more people.
+        Share of households that have it, for 1, 2, 3, and 5 or more people.
     on_free_days, in_winter : float
         Relative change of the runs per day on free days, and on the coldest day (the opposite on
         the warmest).
@@ -119,7 +119,7 @@ APPLIANCES = (
         per_day=0.35, per_day_each=0.12,
     ),
     Appliance(
-        "lunch", 0, "clock", (clock(11), clock(13, 20)), 20, "skip",
+        "lunch", 0, "clock", (clock(10, 30), clock(13, 10)), 25, "skip",
         (Phase((40, 80), (450, 1250)),),
         per_day=0.48, per_day_each=0.08, on_free_days=0.05, in_winter=0.12,
     ),
@@ -162,7 +162,7 @@ APPLIANCES = (
         "dishwasher", 0, "clock", (clock(8), clock(22)), 60, "wait",
         (Phase((60, 100), (550, 1100)),),
         per_day=0.38, per_day_each=0.14, is_attended=False,
-        owners=(0.5, 0.72, 0.78, 0.88),
+        owners=(0.5, 0.72, 0.78, 0.92),
     ),
     Appliance(
         "washing machine", 0, "clock", (clock(7), clock(17, 30)), 90, "wait",
@@ -173,7 +173,7 @@ APPLIANCES = (
         "tumble dryer", 0, "clock", (clock(9), clock(19)), 100, "wait",
         (Phase((70, 120), (700, 2500)),),
         per_day=0.13, per_day_each=0.095, is_attended=False,
-        owners=(0.25, 0.38, 0.44, 0.6), on_free_days=0.3, in_winter=0.3,
+        owners=(0.25, 0.38, 0.44, 0.66), on_free_days=0.3, in_winter=0.3,
     ),
     Appliance(
         "vacuum cleaner or iron", 0, "clock", (clock(9), clock(18)), 120, "wait",
@@ -204,7 +204,7 @@ APPLIANCES = (
 
 
 # ── People [HETUS], [OCC] ────────────────────────────────────────────────────────────────────────
-# Shares of households of 1, 2, 3, and 4 or more people in which nobody goes out to work, and of
+# Shares of households of 1, 2, 3, and 5 or more people in which nobody goes out to work, and of
 # adults of the others who have work away from home.
 RETIRED_SHARE = (0.36, 0.40, 0.05, 0.03)
 ADULT_WORKS = (0.58, 0.84)
@@ -232,13 +232,17 @@ OUTING_AWAY = (60, 330)
 HOLIDAY_WEEK_SHARE = 0.045
 HOLIDAY_WEEK_IN_WINTER = -0.5
 
+# ── Seasons ──────────────────────────────────────────────────────────────────────────────────────
+# They swing less towards the equator; fully from this latitude on.
+FULL_SEASON_LATITUDE_DEG = 45.0
+
 # ── What runs without a start ────────────────────────────────────────────────────────────────────
 # Standby and always-on devices.
-STANDBY_W = 40.0
-STANDBY_EACH_W = 27.0
+STANDBY_W = 29.0
+STANDBY_EACH_W = 29.0
 # Fridges and freezers [CREST: 110 to 190 W for 14 to 22 min at a time]: about a fifth of the
 # electricity of a household [BDEW].
-FRIDGE_W = (70.0, 130.0)
+FRIDGE_W = (65.0, 120.0)
 FRIDGE_PERIOD_MINUTES = (35.0, 75.0)
 FRIDGE_DUTY = (0.25, 0.40)
 FRIDGE_DUTY_EACH = 0.035
@@ -253,8 +257,8 @@ LIGHT_EACH_W = 24.0
 DUSK_LEAD_MINUTES = 40.0
 DUSK_MINUTES = 80.0
 # Small electronics of the first person at home and awake, and of each further one [BDEW: 17 %].
-ELECTRONICS_W = 56.0
-ELECTRONICS_EACH_W = 20.0
+ELECTRONICS_W = 52.0
+ELECTRONICS_EACH_W = 22.0
 
 # ── Spread between households: sigma of a log-normal with mean 1 ─────────────────────────────────
 USE_SIGMA = 0.37
@@ -262,5 +266,3 @@ STANDBY_SIGMA = 0.55
 APPLIANCE_SIGMA = 0.35
 LIGHT_SIGMA = 0.40
 ELECTRONICS_SIGMA = 0.40
-# Temperature swings by season less towards the equator; full swing from this latitude on.
-FULL_SEASON_LATITUDE_DEG = 45.0

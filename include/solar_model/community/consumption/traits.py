@@ -190,7 +190,7 @@ def between(ends: tuple[float, float], level: F32) -> F32:
 
 
 def _by_size(shares: tuple[float, float, float, float], size: F32) -> F32:
-    return np.interp(size, (1.0, 2.0, 3.0, 4.0), shares).astype(np.float32)
+    return np.interp(size, (1.0, 2.0, 3.0, 5.0), shares).astype(np.float32)
 
 
 # A table, not a formula: a look-up gives the same bits on every processor.
