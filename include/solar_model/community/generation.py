@@ -59,6 +59,7 @@ class PvArrays:
         self._sky_modifier = _modifier(sky_angle_deg)
         self._ground_modifier = _modifier(ground_angle_deg)
         self._dc_after_losses_w = households.dc_capacity_kw * 1000.0 * (1.0 - SYSTEM_LOSSES)
+        self._rated_kwh = households.inverter_capacity_kw * TICK_HOURS
         self._inverter_dc_w = np.maximum(
             households.inverter_capacity_kw * 1000.0 / INVERTER_EFFICIENCY,
             np.finfo(np.float64).tiny,  # no inverter, no power, and no division by zero
@@ -106,8 +107,10 @@ class PvArrays:
         )
         # The efficiency curve is a fit that ends near the rating; there the inverter clips anyway.
         np.minimum(dc_w, 2.0 * self._inverter_dc_w, out=dc_w)
-        ac_w = inverter.pvwatts(dc_w, self._inverter_dc_w, INVERTER_EFFICIENCY)
-        return np.asarray(ac_w * (TICK_HOURS / 1000.0))
+        energy = inverter.pvwatts(dc_w, self._inverter_dc_w, INVERTER_EFFICIENCY)
+        energy *= TICK_HOURS / 1000.0
+        # exactly the rating, not its neighbour in the last bit
+        return np.asarray(np.minimum(energy, self._rated_kwh, out=energy))
 
 
 @dataclass(frozen=True)
