@@ -111,7 +111,7 @@ def test_the_light_of_dawn_and_dusk_is_kept_too(rows: np.ndarray) -> None:
         for tick in range(first + 96 * day, first + 96 * day + 96):
             sky = weather.sky(tick, sun_at(tick, *GREENSBORO))
             total += sky.ghi_w_m2[0] + sky.dni_w_m2[0] + sky.dhi_w_m2[0]
-    assert total / 4 == pytest.approx(expected, rel=0.001)
+    assert total / 4 == pytest.approx(expected, rel=0.003)
 
 
 def test_epw_stamps_the_start_of_the_hour_that_tmy3_stamps_at_its_end(
@@ -168,12 +168,14 @@ def test_other_cells_share_the_clear_sky_index_of_the_site() -> None:
     assert sky.ghi_w_m2[0] != sky.ghi_w_m2[1]
 
 
-def test_no_cell_flares_up_where_the_site_sees_the_last_light(rows: np.ndarray) -> None:
-    west = (np.array([36.1]), np.array([-84.95]))  # the sun sets 20 minutes later
-    for hour in range(8760 // 2, 8760 // 2 + 240):
-        for sky in quarters(TMY3, hour, 2023, west):
-            assert sky.ghi_w_m2[0] <= 4.0 * rows[hour, 0] + 1e-9
-            assert sky.dni_w_m2[0] <= 4.0 * rows[hour, 1] + 1e-9
+def test_no_panel_is_lit_by_a_sun_that_only_the_file_sees(rows: np.ndarray, tmp_path: Path) -> None:
+    late = write_epw(tmp_path / "late.epw", np.roll(rows, 2, axis=0))
+    for hour in range(24 * 171, 24 * 175):
+        for quarter, sky in enumerate(quarters(late, hour, 2023)):
+            tick = tick_index(datetime(2023, 1, 1, tzinfo=UTC)) + 4 * (hour - OFFSET_H) + quarter
+            sun = sun_at(tick, *GREENSBORO)
+            assert sky.ghi_w_m2[0] <= 2.0 * sun.ghi_w_m2[0] + 1e-9
+            assert sky.dni_w_m2[0] <= 2.0 * sun.dni_w_m2[0] + 1e-9
 
 
 def test_short_gaps_are_bridged_and_night_offsets_are_zero(
@@ -226,7 +228,12 @@ def test_a_long_gap_stays_open_and_is_told(rows: np.ndarray, tmp_path: Path) -> 
             "2023-01-01T00:00,1,1,1,1,1\n2023-01-01T01:00,1,1,1,1,1\n2024-01-01T00:00,1,1,1,1,1\n",
             "two rows for the same time of the year",
         ),
-        ("LOCATION,Nowhere\n" + "x\n" * 20, "cannot be parsed"),
+        ("LOCATION,Nowhere\n" + "x\n" * 20, "line 1 has 2 fields instead of 10"),
+        (
+            "LOCATION,Shimla,-,-,MN8,999,31.087,77.179,5,5,2122\n" + "x\n" * 20,
+            "line 1 has 11 fields instead of 10",
+        ),
+        ("LOCATION,a,b,c,d,1,36.1,-79.95,-5,273\n" + "x\n" * 20, "cannot be parsed"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, content: str, message: str) -> None:
