@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -52,8 +53,8 @@ def summary_table(run: RunSummary) -> Table:
         ("status", run.status, f"attempt {run.attempt}"),
         ("households", run.households_queried, f"{run.households_quarantined or 0} set aside"),
         ("rows in energy_data", run.rows_stored, "one per household"),
-        ("checks passed", run.checks_passed, "contract and Great Expectations"),
-        ("weather", run.weather, f"seed {run.seed}"),
+        ("checks passed", run.checks_passed, "contract, expectations"),
+        ("weather", _weather(run), f"seed {run.seed}"),
     ]
     for name, value, note in rows:
         table.add_row(name, "–" if value is None else str(value), note)
@@ -70,6 +71,13 @@ def summary_table(run: RunSummary) -> Table:
         table.add_row(name, f"{value:,.3f}", "kWh")
     table.add_row("balance", f"{run.balance_residual_kwh:+.6f}", "kWh; sources minus sinks")
     return table
+
+
+def _weather(run: RunSummary) -> str:
+    """The weather of a run in a few words; a file is recorded with its checksum."""
+    if isinstance(run.weather, dict) and "file" in run.weather:
+        return Path(run.weather["file"]).name
+    return str(run.weather)
 
 
 def task_table(tasks: Sequence[Mapping[str, Any]]) -> Table:
