@@ -7,7 +7,7 @@ import re
 import pytest
 
 from solar_model.errors import ConfigurationError
-from solar_model.settings import PROJECT_ROOT, Settings, load_settings, parse_weather
+from solar_model.settings import PROJECT_ROOT, Settings, load_settings
 
 TEMPLATE = (PROJECT_ROOT / "env.template").read_text()
 
@@ -63,15 +63,3 @@ def test_exchanges_are_listed_in_order_or_are_the_folder_below_home(tmp_path):
     assert named.exchange_urls == ("file:///a", "file:///b")
     own = load_settings(exchanges=None, home=tmp_path)
     assert own.exchange_urls == ((tmp_path / "exchange").as_uri(),)
-
-
-@pytest.mark.parametrize(
-    ("text", "weather"),
-    [
-        ("0.9", 0.9),
-        ("stochastic", "stochastic"),
-        ("open-meteo, file:/a.epw,0.5", ("open-meteo", "file:/a.epw", 0.5)),
-    ],
-)
-def test_weather_as_text(text, weather):
-    assert parse_weather(text) == weather

@@ -1,15 +1,18 @@
 """AC energy of photovoltaic systems, following PVWatts: all systems of a block at once.
 
-The chain is pvlib's: Hay-Davies transposition, incidence-angle modifier, cell temperature,
-PVWatts DC and inverter. What depends on the location alone is computed once per cell; what
-depends on the system alone, once per community.
+The chain is pvlib's: Perez transposition in the continuous form of Driesse, incidence-angle
+modifier, cell temperature, PVWatts DC and inverter. What depends on the location alone is computed
+once per cell; what depends on the system alone, once per community.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
-from pvlib import iam, inverter, pvsystem, temperature
+from pvlib import iam, inverter, irradiance, pvsystem, temperature
 
 from solar_model.community.households import Households
 from solar_model.community.sun import Sun
@@ -26,15 +29,10 @@ MODULE_EFFICIENCY = 0.19
 NOCT_C = 49.0
 INVERTER_EFFICIENCY = 0.96
 ALBEDO = 0.2
-# Refractive indices of glass and of its anti-reflective coating.
-GLASS_INDEX = 1.526
-COATING_INDEX = 1.3
+GLASS_REFRACTIVE_INDEX = 1.526
 
-# Hay and Davies take the beam's transmittance as the circumsolar share of the diffuse light. Above
-# one half, a roof that faces away from the sun would lose power while all of the sky brightens.
-MAX_CIRCUMSOLAR_SHARE = 0.5
-# The smallest cosine of the zenith angle that the circumsolar light is divided by, as in pvlib.
-MIN_COS_ZENITH = 0.01745
+# Light from around the sun is taken to come from no lower than this, as in the model's source.
+MAX_CIRCUMSOLAR_ZENITH_DEG = 85.0
 
 
 class PvArrays:
@@ -54,11 +52,12 @@ class PvArrays:
         self._east = np.sin(tilt) * np.sin(azimuth)
         self._north = np.sin(tilt) * np.cos(azimuth)
         self._up = np.cos(tilt)
+        self._horizon_view = np.sin(tilt)
         self._sky_view = (1.0 + self._up) / 2.0
         self._ground_view = ALBEDO * (1.0 - self._up) / 2.0
         sky_angle_deg, ground_angle_deg = _diffuse_incidence_deg(households.tilt_deg)
-        self._sky_seen = self._sky_view * _modifier(sky_angle_deg)
-        self._ground_seen = self._ground_view * _modifier(ground_angle_deg)
+        self._sky_modifier = _modifier(sky_angle_deg)
+        self._ground_modifier = _modifier(ground_angle_deg)
         self._dc_after_losses_w = households.dc_capacity_kw * 1000.0 * (1.0 - SYSTEM_LOSSES)
         self._inverter_dc_w = np.maximum(
             households.inverter_capacity_kw * 1000.0 / INVERTER_EFFICIENCY,
@@ -83,38 +82,25 @@ class PvArrays:
             At the inverter's AC terminals [kWh]: 0 when the sun is down, at most the inverter's
             rating.
         """
-        cos_zenith = sun.cos_zenith
-        if not cos_zenith.any():
+        dome = _dome(sun, sky)
+        if not dome.is_day:
             return np.zeros(len(cell_index))
-        up = cos_zenith > 0.0
-        zenith, azimuth = np.radians(sun.zenith_deg), np.radians(sun.azimuth_deg)
-        circumsolar = np.minimum(sky.dni_w_m2 / sun.dni_extra_w_m2, MAX_CIRCUMSOLAR_SHARE)
-        direct_normal = np.where(
-            up,
-            sky.dni_w_m2 + sky.dhi_w_m2 * circumsolar / np.maximum(cos_zenith, MIN_COS_ZENITH),
-            0.0,
-        )
-        isotropic = np.where(up, sky.dhi_w_m2 * (1.0 - circumsolar), 0.0)
-        ground = np.where(up, sky.ghi_w_m2, 0.0)
-        # NOCT-SAM is linear in irradiance: its slope depends on the wind alone.
-        kelvin_per_w_m2 = temperature.noct_sam(
-            1.0, 0.0, sky.wind_speed_m_s, NOCT_C, MODULE_EFFICIENCY
-        )
-
-        cos_incidence = self._east * (np.sin(zenith) * np.sin(azimuth))[cell_index]
-        cos_incidence += self._north * (np.sin(zenith) * np.cos(azimuth))[cell_index]
-        cos_incidence += self._up * cos_zenith[cell_index]
+        cos_incidence = self._east * dome.sun_east[cell_index]
+        cos_incidence += self._north * dome.sun_north[cell_index]
+        cos_incidence += self._up * dome.sun_up[cell_index]
         np.clip(cos_incidence, 0.0, 1.0, out=cos_incidence)
-        direct = direct_normal[cell_index] * cos_incidence
-        isotropic = isotropic[cell_index]
-        ground = ground[cell_index]
-        poa_w_m2 = direct + isotropic * self._sky_view + ground * self._ground_view
+        direct = dome.direct_normal_w_m2[cell_index] * cos_incidence
+        diffuse = dome.isotropic_w_m2[cell_index] * self._sky_view
+        diffuse += dome.horizon_w_m2[cell_index] * self._horizon_view
+        np.maximum(diffuse, 0.0, out=diffuse)
+        ground = dome.ghi_w_m2[cell_index] * self._ground_view
+        poa_w_m2 = direct + diffuse + ground
         absorbed_w_m2 = (
             direct * _modifier(np.degrees(np.arccos(cos_incidence)))
-            + isotropic * self._sky_seen
-            + ground * self._ground_seen
+            + diffuse * self._sky_modifier
+            + ground * self._ground_modifier
         )
-        cell_temp_c = sky.temp_air_c[cell_index] + kelvin_per_w_m2[cell_index] * poa_w_m2
+        cell_temp_c = dome.temp_air_c[cell_index] + dome.kelvin_per_w_m2[cell_index] * poa_w_m2
         dc_w = pvsystem.pvwatts_dc(
             absorbed_w_m2, cell_temp_c, self._dc_after_losses_w, TEMPERATURE_COEFFICIENT_PER_K
         )
@@ -124,9 +110,78 @@ class PvArrays:
         return np.asarray(ac_w * (TICK_HOURS / 1000.0))
 
 
+@dataclass(frozen=True)
+class _Dome:
+    """The sky over each cell, ready for panels of any orientation; all arrays of shape (c,).
+
+    Attributes
+    ----------
+    is_day : bool
+        Whether the sun is up anywhere.
+    sun_east, sun_north, sun_up : numpy.ndarray of float64
+        Direction of the sun, a unit vector.
+    direct_normal_w_m2 : numpy.ndarray of float64
+        Beam and circumsolar light on a plane that faces the sun [W/m²].
+    isotropic_w_m2, horizon_w_m2 : numpy.ndarray of float64
+        Diffuse light of the even dome on a flat plane, and of the band above the horizon on an
+        upright one [W/m²].
+    ghi_w_m2, temp_air_c : numpy.ndarray of float64
+        Of the sky [W/m²], [°C].
+    kelvin_per_w_m2 : numpy.ndarray of float64
+        Rise of the cell temperature above the air with irradiance, by wind [K m²/W].
+    """
+
+    is_day: bool
+    sun_east: Floats
+    sun_north: Floats
+    sun_up: Floats
+    direct_normal_w_m2: Floats
+    isotropic_w_m2: Floats
+    horizon_w_m2: Floats
+    ghi_w_m2: Floats
+    temp_air_c: Floats
+    kelvin_per_w_m2: Floats
+
+
+@lru_cache(maxsize=1)  # the blocks of a community come one after the other with the same sky
+def _dome(sun: Sun, sky: Sky) -> _Dome:
+    is_up = sun.zenith_deg < 90.0
+    zenith, azimuth = np.radians(sun.zenith_deg), np.radians(sun.azimuth_deg)
+    # On an upright plane the model's parts show its two brightness coefficients plainly.
+    upright = irradiance.perez_driesse(
+        90.0,
+        sun.azimuth_deg,
+        sky.dhi_w_m2,
+        sky.dni_w_m2,
+        sun.dni_extra_w_m2,
+        sun.zenith_deg,
+        sun.azimuth_deg,
+        airmass=sun.airmass,
+        return_components=True,
+    )
+    isotropic = np.where(is_up, 2.0 * upright["poa_isotropic"], 0.0)
+    lowest = np.cos(np.radians(MAX_CIRCUMSOLAR_ZENITH_DEG))
+    circumsolar_normal = (sky.dhi_w_m2 - isotropic) / np.maximum(np.cos(zenith), lowest)
+    return _Dome(
+        is_day=bool(is_up.any()),
+        sun_east=np.sin(zenith) * np.sin(azimuth),
+        sun_north=np.sin(zenith) * np.cos(azimuth),
+        sun_up=np.cos(zenith),
+        direct_normal_w_m2=np.where(is_up, sky.dni_w_m2 + circumsolar_normal, 0.0),
+        isotropic_w_m2=isotropic,
+        horizon_w_m2=np.where(is_up, upright["poa_horizon"], 0.0),
+        ghi_w_m2=np.where(is_up, sky.ghi_w_m2, 0.0),
+        temp_air_c=sky.temp_air_c,
+        # NOCT-SAM is linear in irradiance
+        kelvin_per_w_m2=temperature.noct_sam(
+            1.0, 0.0, sky.wind_speed_m_s, NOCT_C, MODULE_EFFICIENCY
+        ),
+    )
+
+
 def _modifier(incidence_deg: Floats) -> Floats:
-    """Share of the light that coated glass lets through, against normal incidence."""
-    return np.asarray(iam.physical(incidence_deg, n=GLASS_INDEX, n_ar=COATING_INDEX))
+    """Share of the light that glass lets through, against normal incidence."""
+    return np.asarray(iam.physical(incidence_deg, n=GLASS_REFRACTIVE_INDEX))
 
 
 def _diffuse_incidence_deg(tilt_deg: Floats) -> tuple[Floats, Floats]:

@@ -70,7 +70,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         block_size: int = BLOCK_SIZE,
         threads: int | None = None,
     ) -> None:
-        super().__init__(rng=seed)
+        super().__init__(rng=abs(seed))  # mesa's own; every draw of ours is keyed by the seed
         self.households = households
         self.seed = seed
         self.tick = tick_index(parse_tick(start_time))

@@ -33,7 +33,7 @@ _REFRACTION_AT_HORIZON_DEG = 0.5667
 _MID_MONTH_DAYS = np.cumsum([0, 31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30]) + 15.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sun:
     """Sun and clear sky of c location cells in the middle of a tick.
 

@@ -15,7 +15,6 @@ from solar_model.files import Manifest, write_users
 from solar_model.intake import split_households
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
-from solar_model.settings import parse_weather
 from solar_model.ticks import TICK, input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
@@ -167,7 +166,7 @@ def _weather(connection: Connection, cycle: Cycle, default: str) -> Any:
         recorded = runs.recorded_weather(connection, cycle.run_id)
         if recorded is not None:
             return recorded
-    return parse_weather(cycle.weather or default)
+    return cycle.weather or default
 
 
 def _with_states(snapshot: Snapshot) -> pl.DataFrame:

@@ -100,7 +100,7 @@ def test_nulls_become_the_stated_defaults_and_no_panels_means_not_taking_part(ba
     manifest = Manifest.read(file.path)
     manifest.verify(file.path)
     assert (manifest.rows, manifest.tick, manifest.seed) == (1, "2024-09-11T14:15:00", 7)
-    assert manifest.weather == 0.8
+    assert manifest.weather == "0.8"
     assert this.tick_start == TICK
 
 
@@ -194,7 +194,7 @@ def test_an_outage_does_not_reset_the_batteries(backend, tmp_path):
 def test_a_rerun_takes_the_recorded_weather_unless_told_otherwise(backend, tmp_path):
     add(backend)
     *_, file, this = take(backend, tmp_path, weather="0.4")
-    assert Manifest.read(file.path).weather == 0.4
+    assert Manifest.read(file.path).weather == "0.4"
     runs.record(backend, this.run_id, weather={"clear_sky_index": 0.7})
     *_, file, _ = take(backend, tmp_path)
     assert Manifest.read(file.path).weather == {"clear_sky_index": 0.7}

@@ -42,13 +42,6 @@ def kept(server):
         return [number for (number,) in connection.execute("SELECT number FROM kept ORDER BY 1")]
 
 
-@pytest.fixture
-def server(make_postgres, tmp_path):
-    server = make_postgres(tmp_path / "postgres")
-    server.start()
-    return server
-
-
 def test_data_outlives_a_stop_and_no_process_does(server, make_postgres):
     keep(server, 1)
     server.stop()
@@ -219,6 +212,7 @@ def test_it_listens_on_this_machine_alone_and_stays_durable(server):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user can only be become by root")
 class TestAsRoot:
     def test_the_server_runs_as_another_user(self, server):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
 from dataclasses import dataclass
-from functools import partial
+from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pvlib import iotools
 
 from solar_model.community.weather.sky import Floats
 from solar_model.errors import InputError
-from solar_model.ticks import TICKS_PER_DAY
+from solar_model.ticks import TICK_SECONDS, TICKS_PER_DAY
 
 COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
 # What a value may be; beyond it stand the formats' codes for a missing value (-9900 in TMY3;
@@ -24,9 +22,27 @@ LOW = np.array([-50.0, -50.0, -50.0, -90.0, 0.0])
 HIGH = np.array([1700.0, 1500.0, 1300.0, 70.0, 110.0])
 MAX_GAP_HOURS = 3
 
+TICK_MINUTES = TICK_SECONDS // 60
 _DAYS_BEFORE_MONTH = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
-_TICK_MINUTES = 15
-_TIME_COLUMNS = ("timestamp", "time", "datetime", "date", "")
+_EPW_COLUMNS = {
+    1: "month",
+    2: "day",
+    3: "hour",
+    6: "temp_air",
+    13: "ghi",
+    14: "dni",
+    15: "dhi",
+    21: "wind_speed",
+}
+_TMY3_COLUMNS = {
+    "Date (MM/DD/YYYY)": "date",
+    "Time (HH:MM)": "time",
+    "GHI (W/m^2)": "ghi",
+    "DNI (W/m^2)": "dni",
+    "DHI (W/m^2)": "dhi",
+    "Dry-bulb (C)": "temp_air",
+    "Wspd (m/s)": "wind_speed",
+}
 
 
 @dataclass(frozen=True)
@@ -75,17 +91,18 @@ def read_weather_file(path: Path) -> WeatherFile:
     InputError
         Names the file, and the line and column where they can be told.
     """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError("weather file cannot be read", file=path, hint=str(error)) from error
+    # Names of stations come in any encoding; what is read here is ASCII.
+    text = path.read_text(encoding="utf-8", errors="replace")
     first, _, rest = text.partition("\n")
-    if first.upper().startswith("LOCATION,"):
-        return _read(path, iotools.read_epw, stamps_end=False)
-    if rest.startswith("Date (MM/DD/YYYY)"):
-        return _read(path, partial(iotools.read_tmy3, map_variables=True), stamps_end=True)
-    if "ghi" in first.lower():
-        return _read_csv(path)
+    try:
+        if first.upper().startswith("LOCATION,"):
+            return _read_epw(path, text)
+        if rest.startswith("Date (MM/DD/YYYY)"):
+            return _read_tmy3(path, text)
+        if "ghi" in first.lower():
+            return _read_csv(path, text)
+    except (ValueError, IndexError, KeyError) as error:
+        raise InputError("weather file cannot be parsed", file=path, hint=f"{error}") from error
     raise InputError(
         "this is no weather file",
         file=path,
@@ -95,44 +112,55 @@ def read_weather_file(path: Path) -> WeatherFile:
     )
 
 
-def _read(path: Path, reader: Callable[[str], Any], stamps_end: bool) -> WeatherFile:
-    """A TMY3 or EPW file: 8760 hours of standard time at a site."""
-    try:
-        frame, site = reader(str(path))
-    except Exception as error:  # the readers of pvlib fail in many ways on broken files
-        raise InputError("weather file cannot be parsed", file=path, hint=f"{error}") from error
-    stamps = pd.DatetimeIndex(frame.index).tz_localize(None)
-    rows = _year(path, _values(path, frame), stamps, ticks_per_row=4, stamps_end=stamps_end)
+def _read_epw(path: Path, text: str) -> WeatherFile:
+    """EnergyPlus weather: eight lines of header, hours 1 to 24 that end then."""
+    header = next(csv.reader([text[: text.index("\n")]]))
+    frame = pd.read_csv(StringIO(text), skiprows=8, header=None, usecols=list(_EPW_COLUMNS))
+    frame = frame.rename(columns=_EPW_COLUMNS)
+    start_minute = (frame["hour"].to_numpy() - 1) * 60
     return WeatherFile(
-        rows=rows,
-        utc_offset_ticks=round(site["TZ"] * 4),
-        site=(np.array([site["latitude"]]), np.array([site["longitude"]])),
+        rows=_year(path, frame, frame["month"], frame["day"], start_minute, ticks_per_row=4),
+        utc_offset_ticks=round(float(header[8]) * 4),
+        site=_site(header[6], header[7]),
     )
 
 
-def _read_csv(path: Path) -> WeatherFile:
-    try:
-        frame = pd.read_csv(path, skipinitialspace=True)
-    except ValueError as error:
-        raise InputError("weather file cannot be parsed", file=path, hint=f"{error}") from error
+def _read_tmy3(path: Path, text: str) -> WeatherFile:
+    """NREL's typical meteorological year, version 3: hours stamped 01:00 to 24:00 at their end."""
+    header = next(csv.reader([text[: text.index("\n")]]))
+    frame = pd.read_csv(StringIO(text), skiprows=1, usecols=list(_TMY3_COLUMNS))
+    frame = frame.rename(columns=_TMY3_COLUMNS)
+    month, day = (frame["date"].str.slice(at, at + 2).astype(int) for at in (0, 3))
+    start_minute = (frame["time"].str.slice(0, 2).astype(int).to_numpy() - 1) * 60
+    return WeatherFile(
+        rows=_year(path, frame, month, day, start_minute, ticks_per_row=4),
+        utc_offset_ticks=round(float(header[3]) * 4),
+        site=_site(header[4], header[5]),
+    )
+
+
+def _site(latitude: str, longitude: str) -> tuple[Floats, Floats]:
+    return np.array([float(latitude)]), np.array([float(longitude)])
+
+
+def _read_csv(path: Path, text: str) -> WeatherFile:
+    frame = pd.read_csv(StringIO(text), skipinitialspace=True)
     first = str(frame.columns[0]).strip()
-    named = "" if first.startswith("Unnamed:") else first.lower()
     frame.columns = [str(name).strip().lower() for name in frame.columns]
-    values = _values(path, frame)
-    if named not in _TIME_COLUMNS:
-        rows_per_day = len(frame) / 365
-        if rows_per_day not in (24, 48, 96):
+    if first.lower() in COLUMNS:
+        rows_per_day = len(frame) // 365
+        if len(frame) != rows_per_day * 365 or rows_per_day not in (24, 48, 96):
             raise InputError(
                 f"{len(frame)} rows and no time stamps",
                 file=path,
                 expected="a first column timestamp, or 8760, 17520 or 35040 rows",
             )
-        rows = _bridge_gaps(values.reshape(365, int(rows_per_day), len(COLUMNS)))
-        return WeatherFile(rows=rows, utc_offset_ticks=0, site=None)
+        values = _values(path, frame).reshape(365, rows_per_day, len(COLUMNS))
+        return WeatherFile(rows=_bridge_gaps(values), utc_offset_ticks=0, site=None)
 
-    stamp_text = frame.iloc[:, 0]
+    stamp_text = frame.iloc[:, 0].astype(str)
     try:
-        first_stamp = pd.Timestamp(stamp_text.iloc[0])
+        offset = pd.Timestamp(stamp_text.iloc[0]).utcoffset()
         stamps = pd.DatetimeIndex(pd.to_datetime(stamp_text, utc=True, format="ISO8601"))
     except (ValueError, IndexError) as error:
         raise InputError(
@@ -142,12 +170,20 @@ def _read_csv(path: Path) -> WeatherFile:
             expected="ISO 8601 such as 2024-09-11T14:00:00 or 2024-09-11T14:00:00-05:00",
             hint=str(error),
         ) from error
-    offset = first_stamp.utcoffset()
-    offset_minutes = 0 if offset is None else round(offset.total_seconds() / 60)
-    local = (stamps + pd.Timedelta(minutes=offset_minutes)).tz_localize(None)
-    step_minutes = _step_minutes(path, first, local)
-    rows = _year(path, values, local, ticks_per_row=step_minutes // _TICK_MINUTES, stamps_end=False)
-    return WeatherFile(rows=rows, utc_offset_ticks=offset_minutes // _TICK_MINUTES, site=None)
+    offset_ticks = 0 if offset is None else round(offset.total_seconds() / TICK_SECONDS)
+    local = (stamps + offset_ticks * pd.Timedelta(seconds=TICK_SECONDS)).tz_localize(None)
+    return WeatherFile(
+        rows=_year(
+            path,
+            frame,
+            local.month,
+            local.day,
+            local.hour.to_numpy() * 60 + local.minute.to_numpy(),
+            ticks_per_row=_step_minutes(path, first, local) // TICK_MINUTES,
+        ),
+        utc_offset_ticks=offset_ticks,
+        site=None,
+    )
 
 
 def _step_minutes(path: Path, column: str, stamps: pd.DatetimeIndex) -> int:
@@ -183,28 +219,31 @@ def _values(path: Path, frame: pd.DataFrame) -> Floats:
 
 
 def _year(
-    path: Path, values: Floats, stamps: pd.DatetimeIndex, ticks_per_row: int, stamps_end: bool
+    path: Path,
+    frame: pd.DataFrame,
+    month: ArrayLike,
+    day: ArrayLike,
+    start_minute: ArrayLike,
+    ticks_per_row: int,
 ) -> Floats:
-    """Values at their place in the year, shape (365, rows per day, 5)."""
+    """Rows at their place in the year, shape (365, rows per day, 5)."""
     rows_per_day = TICKS_PER_DAY // ticks_per_row
-    month, day = stamps.month.to_numpy(), stamps.day.to_numpy()
-    minute = stamps.hour.to_numpy() * 60 + stamps.minute.to_numpy()
-    place = day_of_common_year(month, day) * rows_per_day + minute // (
-        ticks_per_row * _TICK_MINUTES
-    )
-    place = (place - stamps_end) % (365 * rows_per_day)
+    size = 365 * rows_per_day
+    month, day = np.asarray(month), np.asarray(day)
+    of_day = np.asarray(start_minute) // (ticks_per_row * TICK_MINUTES)
+    place = (day_of_common_year(month, day) * rows_per_day + of_day) % size
     keep = ~((month == 2) & (day == 29))
-    counts = np.bincount(place[keep], minlength=365 * rows_per_day)
-    if counts.max(initial=0) > 1:
-        again = int(np.flatnonzero(counts > 1)[0])
+    twice = np.flatnonzero(np.bincount(place[keep], minlength=size) > 1)
+    if len(twice):
+        row = int(np.flatnonzero(place == twice[0])[1])
         raise InputError(
             "two rows for the same time of the year",
             file=path,
-            value=f"day {again // rows_per_day + 1}, row {again % rows_per_day + 1} of the day",
-            expected="one year at most, a row for each interval",
+            value=f"data row {row + 1}: month {month[row]}, day {day[row]}",
+            expected="one year at most, one row for each interval",
         )
-    year = np.full((365 * rows_per_day, len(COLUMNS)), np.nan)
-    year[place[keep]] = values[keep]
+    year = np.full((size, len(COLUMNS)), np.nan)
+    year[place[keep]] = _values(path, frame)[keep]
     return _bridge_gaps(year.reshape(365, rows_per_day, len(COLUMNS)))
 
 

@@ -19,7 +19,7 @@ NOMINAL_TEMP_AIR_C = 20.0
 NOMINAL_WIND_SPEED_M_S = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sky:
     """Weather of c location cells during one tick.
 
@@ -77,10 +77,11 @@ def follow_clear_sky(
 ) -> tuple[Floats, Floats, Floats]:
     """Irradiance of one tick at the cells of a sun, from means over an interval at a site.
 
-    Each mean becomes a clear-sky index, which holds for the whole interval and all cells: the
-    beam's against DNI, that of global and diffuse light against GHI (an overcast sky has several
-    times the diffuse light of a clear one, but never much more than its global light). At the
-    site, the ticks of an interval keep its energy.
+    The means are spread in proportion to the clear sky, which is to keep their clear-sky index for
+    the whole interval and all cells: the beam by DNI, global and diffuse light by GHI (an overcast
+    sky has several times the diffuse light of a clear one, but hardly more than its global light).
+    At the site, the ticks of an interval keep its energy exactly. Where the sun rises or sets, an
+    index means little: no tick anywhere gets more than the energy of the site's whole interval.
 
     Parameters
     ----------
@@ -103,11 +104,8 @@ def follow_clear_sky(
         first_tick, ticks, latitude_deg.tobytes(), longitude_deg.tobytes()
     )
     ghi, dni, dhi = mean_w_m2
-    return (
-        _index(ghi, clear_ghi) * sun.ghi_w_m2,
-        _index(dni, clear_dni) * sun.dni_w_m2,
-        _index(dhi, clear_ghi) * sun.ghi_w_m2,
-    )
+    by_ghi = _shape(sun.ghi_w_m2, clear_ghi, ticks)
+    return ghi * by_ghi, dni * _shape(sun.dni_w_m2, clear_dni, ticks), dhi * by_ghi
 
 
 @lru_cache(maxsize=64)
@@ -120,7 +118,8 @@ def _clear_sky_means(
     return sun.ghi_w_m2.mean(axis=0), sun.dni_w_m2.mean(axis=0)
 
 
-def _index(irradiance_w_m2: float, clear_sky_w_m2: Floats) -> Floats:
-    """Irradiance over clear-sky irradiance, 0 where a clear sky would give none."""
-    up = clear_sky_w_m2 > 0.0
-    return np.divide(irradiance_w_m2, clear_sky_w_m2, out=np.zeros_like(clear_sky_w_m2), where=up)
+def _shape(clear_sky_w_m2: Floats, mean_w_m2: Floats, ticks: int) -> Floats:
+    """Clear sky of a tick over that of its interval, 0 where the whole interval is dark."""
+    shape = np.zeros_like(clear_sky_w_m2)
+    np.divide(clear_sky_w_m2, mean_w_m2, out=shape, where=mean_w_m2 > 0.0)
+    return np.minimum(shape, ticks)

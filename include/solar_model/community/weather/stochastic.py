@@ -7,6 +7,7 @@ drift with the wind, so what clouds one town reaches the next some time later.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,11 +44,16 @@ _WIND = (
     _Octave(km=50.0, hours=3.0, weight=0.6, east_km_h=25.0, north_km_h=4.0),
 )
 
+_OCTAVES = (*_CLOUDS, *_AIR, *_WIND)
+
 # The clear-sky index gathers around two values, cloudless and overcast (Engerer and Mills 2014,
 # doi:10.1016/j.solener.2014.04.012).
 CLOUDLESS_INDEX = 1.0
 OVERCAST_INDEX = 0.25
+# Plausible for an inland site: day-to-day spread of the temperature, log-normal wind.
+TEMP_SPREAD_K = 4.0
 MEAN_WIND_M_S = 3.5
+WIND_SPREAD = 0.5
 
 
 class StochasticClouds:
@@ -66,8 +72,8 @@ class StochasticClouds:
 
     def sky(self, tick: int, sun: Sun) -> Sky:
         """Weather of one tick; each cell's depends on the seed, the tick and the cell alone."""
-        cloud = self._noise(1, _CLOUDS, tick, sun)
-        overcast = _smooth_step((cloud + 0.5) / 1.3)
+        layers = self._layers(tick, sun)
+        overcast = _smooth_step((_sum(_CLOUDS, layers) + 0.5) / 1.3)
         index = CLOUDLESS_INDEX + (OVERCAST_INDEX - CLOUDLESS_INDEX) * overcast
         ghi = sun.ghi_w_m2 * index
         # the beam is gone long before the light is
@@ -76,47 +82,60 @@ class StochasticClouds:
             ghi_w_m2=ghi,
             dni_w_m2=dni,
             dhi_w_m2=np.maximum(ghi - dni * sun.cos_zenith, 0.0),
-            temp_air_c=climate_temp_c(tick, sun)
-            + 4.0 * self._noise(2, _AIR, tick, sun)
-            - 2.0 * overcast * sun.cos_zenith,
-            wind_speed_m_s=MEAN_WIND_M_S * np.exp(0.5 * self._noise(3, _WIND, tick, sun) - 0.125),
+            temp_air_c=climate_temp_c(tick, sun) + TEMP_SPREAD_K * _sum(_AIR, layers),
+            wind_speed_m_s=MEAN_WIND_M_S
+            * np.exp(WIND_SPREAD * _sum(_WIND, layers) - WIND_SPREAD**2 / 2.0),
         )
 
     def record(self) -> str:
         """The specification: with the run's seed it says everything."""
         return self.name
 
-    def _noise(self, stream: int, octaves: tuple[_Octave, ...], tick: int, sun: Sun) -> Floats:
-        """Sum of octaves, shape (c,): mean 0, variance about 1."""
+    def _layers(self, tick: int, sun: Sun) -> Floats:
+        """Noise of each octave at each cell, shape (octaves, c): mean 0, variance 1."""
         hours = (tick + 0.5) * TICK_HOURS
         north_km = sun.latitude_deg * KM_PER_DEGREE
         east_km = sun.longitude_deg * KM_PER_DEGREE * np.cos(np.radians(sun.latitude_deg))
-        total = np.zeros(len(sun.latitude_deg))
-        for number, octave in enumerate(octaves):
-            x = (east_km - octave.east_km_h * hours) / octave.km
-            y = (north_km - octave.north_km_h * hours) / octave.km
-            t = np.full_like(x, hours / octave.hours)
-            total += octave.weight * self._lattice(stream * 16 + number, x, y, t)
-        return np.asarray(total / np.sqrt(sum(octave.weight**2 for octave in octaves)))
+        km, period, east_km_h, north_km_h = (
+            np.array([getattr(octave, name) for octave in _OCTAVES])[:, None]
+            for name in ("km", "hours", "east_km_h", "north_km_h")
+        )
+        # Nodes of the lattice around each cell: time, north and east, two of each.
+        t, t_share = _neighbours(np.broadcast_to(hours / period, (len(_OCTAVES), len(north_km))))
+        y, y_share = _neighbours((north_km - north_km_h * hours) / km)
+        x, x_share = _neighbours((east_km - east_km_h * hours) / km)
+        layer = np.arange(len(_OCTAVES))[:, None, None, None, None]
+        value = uniform(
+            self._key, layer, t[:, :, None, None], y[:, None, :, None], x[:, None, None, :]
+        )
+        weight = t_share[:, :, None, None] * y_share[:, None, :, None] * x_share[:, None, None, :]
+        # Between nodes several are averaged, which varies less than one: undo that, and the
+        # variance of 1/12 of a uniform number.
+        total, squares = (weight * (value - 0.5)), weight**2
+        return _sum_nodes(total) * np.sqrt(12.0 / _sum_nodes(squares))
 
-    def _lattice(self, layer: int, x: Floats, y: Floats, t: Floats) -> Floats:
-        """Smooth noise of one layer in lattice coordinates, mean 0, variance 1."""
-        corners = [np.floor(axis) for axis in (x, y, t)]
-        shares = [
-            _smooth_step(axis - corner) for axis, corner in zip((x, y, t), corners, strict=True)
-        ]
-        total = np.zeros_like(x)
-        squares = np.zeros_like(x)
-        for corner in np.ndindex(2, 2, 2):
-            weight = np.ones_like(x)
-            nodes = []
-            for step, base, share in zip(corner, corners, shares, strict=True):
-                weight = weight * (share if step else 1.0 - share)
-                nodes.append(base + step)
-            total += weight * (uniform(self._key, np.int64(layer), *nodes) - 0.5)
-            squares += weight**2
-        # the mean of several nodes varies less than a node: undo that, and the uniform's 1/12
-        return total * np.sqrt(12.0 / squares)
+
+def _neighbours(position: Floats) -> tuple[Floats, Floats]:
+    """Lattice nodes before and after positions (octaves, c), and their shares: (octaves, 2, c)."""
+    before = np.floor(position)
+    after_share = _smooth_step(position - before)
+    return (
+        np.stack([before, before + 1.0], axis=1),
+        np.stack([1.0 - after_share, after_share], axis=1),
+    )
+
+
+def _sum_nodes(values: Floats) -> Floats:
+    """Sum over the eight nodes, in a fixed order whatever the number of cells."""
+    flat = values.reshape(len(values), 8, -1)
+    return np.asarray(sum(flat[:, node] for node in range(8)))
+
+
+def _sum(octaves: tuple[_Octave, ...], layers: Floats) -> Floats:
+    """Weighted sum of some octaves, shape (c,): mean 0, variance 1."""
+    rows = [(octave.weight, layers[_OCTAVES.index(octave)]) for octave in octaves]
+    norm = math.sqrt(sum(weight**2 for weight, _ in rows))
+    return np.asarray(sum(weight * row for weight, row in rows) / norm)
 
 
 def climate_temp_c(tick: int, sun: Sun) -> Floats:
