@@ -16,6 +16,11 @@ from solar_model.pipeline.summary import RunSummary
 console = Console(highlight=False)
 
 
+def say(text: str, style: str | None = None) -> None:
+    """Print a message as it is: no line breaks of ours in its paths and addresses."""
+    console.print(text, style=style, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
     """Show that something goes on, and how long it took when it is done.
@@ -33,12 +38,12 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
         def detail(text: str) -> None:
             nonlocal last
             if text != last and not console.is_terminal:
-                console.print(f"  … {text}")
+                say(f"  … {text}")
             last = text
             status.update(f"{title} … [dim]{text}, {time.monotonic() - started:.0f} s[/]")
 
         if not console.is_terminal:
-            console.print(f"{title} …")
+            say(f"{title} …")
         yield detail
     console.print(f"[green]✓[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
 
@@ -96,7 +101,7 @@ def task_table(tasks: Sequence[Mapping[str, Any]]) -> Table:
 
 def run_line(run: RunSummary) -> str:
     """One line about a finished run."""
-    mark = "[green]✓[/]" if run.status == "completed" else "[red]✗[/]"
+    mark = "✓" if run.status == "completed" else "✗"
     end = run.finished_at
     seconds = f", {(end - run.started_at).total_seconds():.1f} s" if end else ""
     return (
