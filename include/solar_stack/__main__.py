@@ -23,7 +23,7 @@ from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.postgres_wheel import locate
 from solar_stack.processes import stop
 from solar_stack.programs import programs
-from solar_stack.show import console, run_line, summary_table, task_table
+from solar_stack.show import console, run_line, say, summary_table, task_table
 from solar_stack.signals import Signals, Stopped
 from solar_stack.stack import Stack
 from solar_stack.state import State
@@ -43,10 +43,10 @@ def main(arguments: list[str]) -> int:
             return command(signals)
         except Stopped as stopped:
             with contextlib.suppress(OSError):
-                console.print("Stopped.")
+                say("Stopped.")
             return SIGNAL_BASE + stopped.received
         except (StackError, SolarModelError) as error:
-            console.print(f"✗ {error}", style="red", markup=False)
+            say(f"✗ {error}", "red")
             return 1
 
 
@@ -63,18 +63,17 @@ def run(signals: Signals) -> int:
     with stack.up() as api:
         _first_cycle(stack, api, signals)
         secrets = stack.state.secrets()
-        console.print(
+        say(
             f"\nAirflow  {stack.address}\n"
             f"login    {ADMIN} / {secrets.admin_password}   "
             f"(read only: {VIEWER} / {secrets.viewer_password})\n"
             f"logs     {stack.state.logs}\n"
             "tables   make psql\n\n"
-            "A cycle runs every 15 minutes. Ctrl-C stops everything.\n",
-            markup=False,
+            "A cycle runs every 15 minutes. Ctrl-C stops everything.\n"
         )
         for run_id, state in finished_runs(stack, api, signals):
             told = summary(stack, run_id)
-            console.print(run_line(told) if told else f"{run_id}: {state}")
+            say(run_line(told) if told else f"{run_id}: {state}")
     return 0
 
 
@@ -117,7 +116,7 @@ def _first_cycle(stack: Stack, api: AirflowApi, signals: Signals) -> str:
     console.print(task_table(api.tasks(DAG_ID, run_id)))
     if state != "success":
         reason = told.error if told is not None and told.error else "see the logs of its tasks"
-        console.print(f"The cycle failed: {reason}", style="red", markup=False)
+        say(f"The cycle failed: {reason}", "red")
     return state
 
 

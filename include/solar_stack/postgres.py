@@ -254,6 +254,7 @@ class EmbeddedPostgres:
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         done = run([*command, "--no-instructions"], uid)
         if done.returncode:
+            shutil.rmtree(draft if reachable else home, ignore_errors=True)
             raise StackError(f"Postgres could not make its cluster in {draft}:\n{done.stderr}")
         self._password_file.unlink(missing_ok=True)
         access = draft / "pg_hba.conf"
@@ -370,8 +371,10 @@ class EmbeddedPostgres:
         """
         found = []
         for process in psutil.process_iter(["name"]):
-            if process.info["name"] == "postgres":
+            # Our own, just started, has not gone there yet.
+            ours = self._server is not None and process.pid == self._server.pid
+            if ours or process.info["name"] == "postgres":
                 with contextlib.suppress(psutil.Error):
-                    if Path(process.cwd()) == self._cluster:
+                    if ours or Path(process.cwd()) == self._cluster:
                         found.append(process)
         return found

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from solar_stack.errors import StackError
-from solar_stack.show import console, step
+from solar_stack.show import say, step
 from solar_stack.signals import Signals
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -23,10 +23,10 @@ def programs(_signals: Signals) -> int:
     if browser():
         return 0
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        console.print(
+        say(
             "! No Chromium: the tests in a browser will not run. Install it, on Debian with: "
             "sudo apt-get install chromium",
-            style="yellow",
+            "yellow",
         )
         return 0
     with step("Installing Chromium for the tests in a browser"):
