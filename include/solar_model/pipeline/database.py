@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, pool
 
@@ -17,6 +19,7 @@ from solar_model.settings import PROJECT_ROOT
 
 CONNECTION_ID = "solar_db"
 CONNECTION_VARIABLE = variable(CONNECTION_ID)
+VERSION_TABLE = "solar_schema_version"
 MIGRATIONS = PROJECT_ROOT / "include" / "sql" / "migrations"
 
 
@@ -90,6 +93,29 @@ def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connec
     connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(limit_ms),))
     connection.commit()
     return connection
+
+
+def require_current(connection: psycopg.Connection[Any]) -> None:
+    """Make sure that our tables are those of this version.
+
+    Raises
+    ------
+    ConfigurationError
+        When they are older, newer, or missing.
+    """
+    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    try:
+        with connection.transaction():
+            rows = connection.execute(
+                sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))
+            ).fetchall()
+    except psycopg.errors.UndefinedTable:
+        rows = []
+    found = rows[0][0] if rows else "missing"
+    if found != wanted:
+        raise ConfigurationError(
+            f"the schema is {found}, this version needs {wanted}. Run `solar db upgrade`."
+        )
 
 
 def upgrade(info: str, revision: str = "head") -> None:

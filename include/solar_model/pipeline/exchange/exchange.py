@@ -21,8 +21,8 @@ from solar_model.pipeline.references import FileReference
 
 LATEST_INPUT = "users_input_latest.csv"
 
-# Also drafts, which a process that was killed leaves behind in a folder.
-_OURS = re.compile(r"\.?(users_input|results)_")
+# Also drafts, and the doctor's probes: a process that is killed leaves them behind.
+_OURS = re.compile(r"\.?(users_input|results|solar_doctor)_")
 _INPUT = re.compile(r"users_input_\d")
 
 
@@ -93,7 +93,7 @@ class Exchange:
         ConfigurationError
             When somebody must mend something first.
         """
-        if Path(name).name != name:
+        if not name or Path(name).name != name:
             raise InputError(
                 "this cannot be a file of an exchange", value=name, expected="a plain file name"
             )

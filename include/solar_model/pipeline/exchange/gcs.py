@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,6 +20,10 @@ from solar_model.pipeline.exchange.google_account import GoogleAccount, refused
 from solar_model.pipeline.exchange.patience import CONNECT_S, Patience
 from solar_model.pipeline.exchange.store import Digest, NotInExchange, Sink, Store, Stored
 from solar_model.pipeline.exchange.trouble import BUSY, network_trouble
+
+# Else the client asks, in a thread of its own, for facts about the bucket that only traces need,
+# and that our account has no right to.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 

@@ -68,6 +68,9 @@ class GoogleAccount:
                     key, scopes=[scope]
                 )
                 project = credentials.project_id
+        except (ValueError, TypeError, AttributeError):
+            # what could not be parsed is a key: neither it nor the parser's words are shown
+            raise ConfigurationError(_UNREADABLE) from None
         except exceptions.DefaultCredentialsError as error:
             raise ConfigurationError(
                 "there are no credentials for Google: neither in the connection "
@@ -79,9 +82,6 @@ class GoogleAccount:
                 f"the key file of the connection google_cloud_default cannot be read: "
                 f"{error.strerror} ({error.filename})"
             ) from error
-        except (ValueError, TypeError, AttributeError, exceptions.GoogleAuthError):
-            # what could not be parsed is a key: neither it nor the parser's words are shown
-            raise ConfigurationError(_UNREADABLE) from None
         email = getattr(credentials, "service_account_email", None)
         return cls(credentials, _field(extra, "project") or project, email, extra)
 

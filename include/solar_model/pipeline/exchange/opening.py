@@ -75,6 +75,14 @@ def _store(parts: SplitResult, connections: Lookup, patience: Patience) -> Store
         from solar_model.pipeline.exchange.s3 import S3Store
 
         return S3Store(place, prefix, connections(AWS), patience)
+    if parts.scheme == "gdrive" and place and not prefix:
+        from solar_model.pipeline.exchange.drive import DriveStore
+
+        return DriveStore(place, connections(GOOGLE), patience)
+    if parts.scheme in ("https", "http") and place:
+        from solar_model.pipeline.exchange.http import HttpStore
+
+        return HttpStore(parts.geturl(), connections(HTTP), patience)
     raise ConfigurationError(
         f"SOLAR_EXCHANGES: no exchange for {parts.geturl()!r}; expected {EXPECTED}"
     )
