@@ -18,8 +18,8 @@ class Fault:
     """What befalls one connection; a connection without a fault passes untouched.
 
     With ``after``, it is the first connection that carries so many bytes, else the next one.
-    ``reset``: cut after ``after`` bytes from the client. ``lost``: the request arrives, the
-    answer does not. ``truncate``: cut after ``after`` bytes of the answer. ``busy``: the answer
+    ``reset``: cut after ``after`` bytes from the client. ``lost``: they arrive, the answer does
+    not. ``truncate``: cut after ``after`` bytes of the answer. ``busy``: the answer
     is 500. ``silent``: no answer. ``slow``: a pause before each chunk. ``damage_up`` and
     ``damage_down``: the byte at ``after`` becomes another, on the way there or back.
     """
@@ -82,11 +82,14 @@ class Proxy:
             return
         server = socket.create_connection(("127.0.0.1", self.target))
         self._open.append(server)
-        up = threading.Thread(target=self._pump, args=(client, server, fault, True), daemon=True)
-        up.start()
-        self._pump(server, client, fault, False)
+        sent = [0]
+        there = (client, server, fault, sent, True)
+        threading.Thread(target=self._pump, args=there, daemon=True).start()
+        self._pump(server, client, fault, sent, False)
 
-    def _pump(self, source: socket.socket, sink: socket.socket, fault: Fault, up: bool) -> None:
+    def _pump(
+        self, source: socket.socket, sink: socket.socket, fault: Fault, sent: list[int], up: bool
+    ) -> None:
         moved = 0
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
@@ -94,26 +97,23 @@ class Proxy:
                     time.sleep(0.02)
                 at = fault.after - moved
                 reached = 0 <= at < len(data)
-                if reached and fault.kind == ("damage_up" if up else "damage_down"):
-                    if self._claim(fault):
-                        data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+                damage = reached and fault.kind == ("damage_up" if up else "damage_down")
+                if damage and self._claim(fault):
+                    data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
                 cut = reached and fault.kind == ("reset" if up else "truncate")
                 if cut and (fault.after == 0 or self._claim(fault)):
                     sink.sendall(data[:at])
-                    _reset(source) if up else sink.close()
+                    if up:
+                        _reset(source)
                     break
                 moved += len(data)
-                if fault.kind == "lost" and not up and not _is_continue(data):
-                    _reset(sink)
+                sent[0] += len(data) if up else 0
+                if fault.kind == "lost" and not up and sent[0] > fault.after and self._claim(fault):
                     break
                 sink.sendall(data)
         for each in (source, sink):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-
-
-def _is_continue(data: bytes) -> bool:
-    return data.startswith(b"HTTP/1.1 100")
 
 
 def _reset(connection: socket.socket) -> None:

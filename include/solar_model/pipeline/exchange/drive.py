@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,7 @@ class DriveStore(Store):
             raise network_trouble(error, self.url) from error
         except GoogleAuthError as error:
             raise refused(error, self.url) from None
-        except (httplib2.HttpLib2Error, OSError) as error:
+        except (httplib2.HttpLib2Error, HTTPException, OSError) as error:
             raise network_trouble(error, self.url) from error
 
     def _told(self, error: HttpError) -> SolarModelError:

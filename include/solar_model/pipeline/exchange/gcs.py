@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import urllib3
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError, TransportError
 from google.cloud import storage
@@ -123,14 +124,15 @@ class GcsStore(Store):
             raise network_trouble(error, self.url) from error
         except GoogleAuthError as error:
             raise refused(error, self.url) from None
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise network_trouble(error, self.url) from error
 
     def _told(self, error: exceptions.GoogleAPICallError, name: str | None) -> SolarModelError:
         code = int(error.code or 0)
         if code == 404 and name is not None:
             return NotInExchange(f"{name} is not in the exchange {self.url}")
-        if code in BUSY:
+        # "Provided MD5 hash … doesn't match": the bytes were damaged on the way
+        if code in BUSY or "MD5 hash" in str(error.message):
             return TransferError(f"{self.url}: the store answered {code}")
         if code == 404:
             return ConfigurationError(

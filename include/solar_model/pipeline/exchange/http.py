@@ -84,7 +84,6 @@ class HttpStore(Store):
         self.ca_file = account.extra.get("verify") or None
         self._silence_s = patience.silence_s
         self._session = requests.Session()
-        self._session.verify = self.ca_file or True
         # sizes and checksums are those of the file, not of a compressed copy
         self._session.headers["Accept-Encoding"] = "identity"
         if account.login:
@@ -152,6 +151,8 @@ class HttpStore(Store):
                 method,
                 f"{self.url}/{quote(name)}",
                 timeout=(CONNECT_S, self._silence_s),
+                # here and not in the session, where the environment would go before it
+                verify=self.ca_file,
                 # elsewhere, the login would travel along
                 allow_redirects=False,
                 **options,

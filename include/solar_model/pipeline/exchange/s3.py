@@ -21,7 +21,9 @@ from solar_model.pipeline.exchange.store import Digest, NotInExchange, Sink, Sto
 from solar_model.pipeline.exchange.trouble import BUSY, network_trouble
 
 _CHUNK_BYTES = 1 << 20
-_PASSING = frozenset({"RequestTimeout", "SlowDown", "InternalError", "BadDigest"})
+_PASSING = frozenset(
+    {"RequestTimeout", "SlowDown", "InternalError", "BadDigest", "XAmzContentSHA256Mismatch"}
+)
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _REFUSED = (
     "{url}: the store refuses the credentials of the connection aws_default ({code}). They need "
