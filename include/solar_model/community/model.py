@@ -80,11 +80,10 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         )
         self.sun: Sun
         self.sky: Sky
-        size = len(households)
-        self.flows = Flows(*(np.full(size, np.nan) for _ in Flows._fields))
+        self.flows = self._no_flows()
         self._pool = ThreadPoolExecutor(threads or os.cpu_count())
-        for start in range(0, size, block_size):
-            HouseholdBlock(self, slice(start, min(start + block_size, size)))
+        for start in range(0, len(households), block_size):
+            HouseholdBlock(self, slice(start, min(start + block_size, len(households))))
         self._each_block(HouseholdBlock.move_in)
         self.datacollector = mesa.DataCollector(
             model_reporters={
@@ -104,9 +103,13 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         """Simulate the tick ``self.tick`` and move on to the next one."""
         self.sun = sun_at(self.tick, self.cell_latitude_deg, self.cell_longitude_deg)
         self.sky = self.weather.sky(self.tick, self.sun)
+        self.flows = self._no_flows()  # new ones: the last results may still be in use
         self._each_block(HouseholdBlock.step)
         self.datacollector.collect(self)
         self.tick += 1
+
+    def _no_flows(self) -> Flows:
+        return Flows(*(np.full(len(self.households), np.nan) for _ in Flows._fields))
 
     def _each_block(self, act: Callable[[HouseholdBlock], None]) -> None:
         # what ``self.agents.do`` does, on all processors: numpy lets go of the interpreter
