@@ -71,10 +71,9 @@ def summary(stack: Stack, run_id: str) -> RunSummary | None:
         return run_summary(connection, run_id)
 
 
-def finished_runs(
-    stack: Stack, api: AirflowApi, signals: Signals, known: set[str]
-) -> Iterator[tuple[str, str]]:
+def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[tuple[str, str]]:
     """The identifier and the state of each further run as it finishes, without an end."""
+    known = {run["dag_run_id"] for run in api.runs(DAG_ID) if run["state"] in FINISHED}
     while True:
         for run in reversed(api.runs(DAG_ID)):
             run_id = run["dag_run_id"]

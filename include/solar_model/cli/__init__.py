@@ -46,4 +46,4 @@ app = typer.Typer(
     """,
 )
 
-from solar_model.cli import community  # noqa: E402, F401  (registers its commands on the app)
+from solar_model.cli import community, db  # noqa: E402, F401  (they register on the app)

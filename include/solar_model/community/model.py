@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-import mesa
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from solar_model.community.battery import MICRO_PER_KWH, Batteries, Flows
 from solar_model.community.consumption import Consumption
 from solar_model.community.generation import PvArrays
 from solar_model.community.households import Households
+from solar_model.community.quiet_mesa import mesa
 from solar_model.community.sun import Sun, location_cells, sun_at
 from solar_model.community.weather import Sky, Weather, open_weather
 from solar_model.errors import InputError

@@ -24,9 +24,8 @@ Floats = NDArray[np.float64]
 
 CELLS_PER_DEGREE = 20
 
-# Standard conditions for the refraction of the atmosphere, as in pvlib: at 5 degrees of elevation
-# a hot day at 1,500 m moves the sun by 0.04 degrees.
-_PRESSURE_HPA = 1013.25
+# For the refraction of the atmosphere, as in pvlib: a hot day moves a sun at 5 degrees of elevation
+# by 0.01 degrees.
 _TEMPERATURE_C = 12.0
 _REFRACTION_AT_HORIZON_DEG = 0.5667
 
@@ -126,8 +125,9 @@ def sun_at(tick: int | NDArray[np.int64], latitude_deg: ArrayLike, longitude_deg
     elevation = spa.topocentric_elevation_angle_without_atmosphere(
         latitude, declination, hour_angle
     )
+    pressure_pa = atmosphere.alt2pres(altitude)
     refraction = spa.atmospheric_refraction_correction(
-        _PRESSURE_HPA, _TEMPERATURE_C, elevation, _REFRACTION_AT_HORIZON_DEG
+        pressure_pa / 100.0, _TEMPERATURE_C, elevation, _REFRACTION_AT_HORIZON_DEG
     )
     zenith = 90.0 - elevation - np.where(elevation > 0.0, refraction, 0.0)
     azimuth = spa.topocentric_azimuth_angle(
@@ -144,7 +144,7 @@ def sun_at(tick: int | NDArray[np.int64], latitude_deg: ArrayLike, longitude_deg
     with np.errstate(divide="ignore"):  # by the cosine of the zenith angle, at night
         sky = clearsky.ineichen(
             zenith,
-            atmosphere.get_absolute_airmass(airmass, atmosphere.alt2pres(altitude)),
+            atmosphere.get_absolute_airmass(airmass, pressure_pa),
             turbidity,
             altitude=altitude,
             dni_extra=dni_extra,
@@ -190,14 +190,14 @@ def _geocentric_day(day: int) -> Floats:
     mid_tick = day * 86400.0 + (np.arange(TICKS_PER_DAY) + 0.5) * TICK_SECONDS
     sidereal, ascension, declination = spa.solar_position_numpy(
         mid_tick,
-        lat=0.0,
-        lon=0.0,
-        elev=0.0,
-        pressure=_PRESSURE_HPA,
-        temp=_TEMPERATURE_C,
+        lat=None,  # with sst, of no place: sidereal time, right ascension and declination
+        lon=None,
+        elev=None,
+        pressure=None,
+        temp=None,
         delta_t=spa.calculate_deltat(date.year, date.month),
-        atmos_refract=_REFRACTION_AT_HORIZON_DEG,
-        numthreads=1,
+        atmos_refract=None,
+        numthreads=None,
         sst=True,
     )
     day_of_year = date.timetuple().tm_yday
@@ -211,16 +211,19 @@ def _geocentric_day(day: int) -> Floats:
 @lru_cache(maxsize=64)
 def _ground(latitude: bytes, longitude: bytes) -> tuple[Floats, Floats]:
     """Altitude [m], shape (c,), and Linke turbidity by month, shape (12, c), of cells."""
-    row = _grid_index((90.0 - np.frombuffer(latitude)) * 12.0, 2160)
-    column = _grid_index((np.frombuffer(longitude) + 180.0) * 12.0, 4320)
+    row = _grid_index(np.frombuffer(latitude), start_deg=90.0, span_deg=-180.0, size=2160)
+    column = _grid_index(np.frombuffer(longitude), start_deg=-180.0, span_deg=360.0, size=4320)
     steps = _grid_values("Altitude", row, column).astype(np.float64)
     altitude = np.where(steps == 255.0, 0.0, steps * 28.0 - 450.0)
     turbidity = _grid_values("LinkeTurbidity", row, column).T / 20.0
     return altitude, np.ascontiguousarray(turbidity)
 
 
-def _grid_index(position: Floats, size: int) -> NDArray[np.intp]:
-    return np.clip(np.rint(position - 0.5).astype(np.intp), 0, size - 1)
+def _grid_index(degrees: Floats, start_deg: float, span_deg: float, size: int) -> NDArray[np.intp]:
+    """Nearest grid line, calculated as pvlib does so that ties fall on the same side."""
+    per_degree = size / span_deg
+    first_deg = start_deg + 1.0 / per_degree / 2.0
+    return np.clip(np.rint((degrees - first_deg) * per_degree).astype(np.intp), 0, size - 1)
 
 
 def _grid_values(name: str, row: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.uint8]:

@@ -34,7 +34,7 @@ def suite(households: int, tick: datetime) -> gx.ExpectationSuite:
     tick : datetime.datetime
         The tick that was asked for.
     """
-    gx, expect = _great_expectations()
+    gx, expect = great_expectations()
     return gx.ExpectationSuite(
         name="results",
         expectations=[
@@ -76,13 +76,13 @@ _RESIDUALS = {
 }
 
 
-def _great_expectations() -> tuple[Any, Any]:
-    # It calls home at import when it may; and its import takes seconds, so only when it is used.
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+def great_expectations() -> tuple[Any, Any]:
+    """Import Great Expectations and its expectations: seconds, so only where they are used."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # it calls home at import
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     import great_expectations.expectations as expect
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return gx, expect
 
 
@@ -121,7 +121,7 @@ def check(results: pl.DataFrame, households: pl.DataFrame, tick: datetime) -> in
 
 def run_suite(results: pl.DataFrame, households: int, tick: datetime) -> Any:
     """Great Expectations' own result for a tick's results."""
-    gx, _ = _great_expectations()
+    gx, _ = great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     frame = results.with_columns(

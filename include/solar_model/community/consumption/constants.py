@@ -36,13 +36,16 @@ def clock(hour: int, minute: int = 0) -> int:
 class Phase:
     """A stretch of constant power within an appliance's run.
 
-    ``pause`` minutes after the previous phase it draws between ``watts`` (one value per household,
-    for as long as it owns the appliance) for between ``minutes`` (drawn each time).
+    Attributes
+    ----------
+    minutes : tuple of int
+        Shortest and longest, drawn for each run [min].
+    watts : tuple of int
+        Least and most, drawn for each household and kept [W].
     """
 
     minutes: tuple[int, int]
     watts: tuple[int, int]
-    pause: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Appliance:
     is_attended : bool
         Whether it stops when the person goes out or to bed.
     owners : tuple of float
-        Share of households that have it, for 1, 2, 3, and 4 or more people.
+        Share of households that have it, for 1, 2, 3, and 5 or more people.
     on_free_days, in_winter : float
         Relative change of the runs per day on free days, and on the coldest day (the opposite on
         the warmest).
@@ -116,7 +119,7 @@ APPLIANCES = (
         per_day=0.35, per_day_each=0.12,
     ),
     Appliance(
-        "lunch", 0, "clock", (clock(11), clock(13, 20)), 20, "skip",
+        "lunch", 0, "clock", (clock(10, 30), clock(13, 10)), 25, "skip",
         (Phase((40, 80), (450, 1250)),),
         per_day=0.48, per_day_each=0.08, on_free_days=0.05, in_winter=0.12,
     ),
@@ -138,12 +141,12 @@ APPLIANCES = (
     Appliance(
         "meal with guests", 0, "clock", (clock(11), clock(19, 30)), 60, "skip",
         (Phase((35, 65), (1900, 3800)),),
-        per_day=0.045, per_day_each=0.003, on_free_days=0.6, in_winter=0.2,
+        per_day=0.055, per_day_each=0.002, on_free_days=0.6, in_winter=0.2,
     ),
     Appliance(
-        "dinner", 0, "clock", (clock(16, 40), clock(20, 40)), 30, "wait",
+        "dinner", 0, "clock", (clock(17), clock(20, 40)), 25, "wait",
         (Phase((35, 70), (500, 1500)),),
-        per_day=0.42, per_day_each=0.05, in_winter=0.12,
+        per_day=0.47, per_day_each=0.04, in_winter=0.15,
     ),
     Appliance(
         "dinner in the oven", 1, "clock", (clock(16, 50), clock(20)), 30, "wait",
@@ -159,18 +162,18 @@ APPLIANCES = (
         "dishwasher", 0, "clock", (clock(8), clock(22)), 60, "wait",
         (Phase((60, 100), (550, 1100)),),
         per_day=0.38, per_day_each=0.14, is_attended=False,
-        owners=(0.5, 0.72, 0.78, 0.88),
+        owners=(0.5, 0.72, 0.78, 0.92),
     ),
     Appliance(
         "washing machine", 0, "clock", (clock(7), clock(17, 30)), 90, "wait",
-        (Phase((25, 45), (900, 1500), pause=5), Phase((50, 80), (150, 300))),
+        (Phase((25, 45), (900, 1500)), Phase((50, 80), (150, 300))),
         per_day=0.20, per_day_each=0.17, is_attended=False, on_free_days=0.3,
     ),
     Appliance(
         "tumble dryer", 0, "clock", (clock(9), clock(19)), 100, "wait",
         (Phase((70, 120), (700, 2500)),),
         per_day=0.13, per_day_each=0.095, is_attended=False,
-        owners=(0.25, 0.38, 0.44, 0.6), on_free_days=0.3, in_winter=0.3,
+        owners=(0.25, 0.38, 0.44, 0.66), on_free_days=0.3, in_winter=0.3,
     ),
     Appliance(
         "vacuum cleaner or iron", 0, "clock", (clock(9), clock(18)), 120, "wait",
@@ -201,7 +204,7 @@ APPLIANCES = (
 
 
 # ── People [HETUS], [OCC] ────────────────────────────────────────────────────────────────────────
-# Shares of households of 1, 2, 3, and 4 or more people in which nobody goes out to work, and of
+# Shares of households of 1, 2, 3, and 5 or more people in which nobody goes out to work, and of
 # adults of the others who have work away from home.
 RETIRED_SHARE = (0.36, 0.40, 0.05, 0.03)
 ADULT_WORKS = (0.58, 0.84)
@@ -229,13 +232,17 @@ OUTING_AWAY = (60, 330)
 HOLIDAY_WEEK_SHARE = 0.045
 HOLIDAY_WEEK_IN_WINTER = -0.5
 
+# ── Seasons ──────────────────────────────────────────────────────────────────────────────────────
+# They swing less towards the equator; fully from this latitude on.
+FULL_SEASON_LATITUDE_DEG = 45.0
+
 # ── What runs without a start ────────────────────────────────────────────────────────────────────
 # Standby and always-on devices.
-STANDBY_W = 40.0
-STANDBY_EACH_W = 27.0
+STANDBY_W = 29.0
+STANDBY_EACH_W = 29.0
 # Fridges and freezers [CREST: 110 to 190 W for 14 to 22 min at a time]: about a fifth of the
 # electricity of a household [BDEW].
-FRIDGE_W = (70.0, 130.0)
+FRIDGE_W = (65.0, 120.0)
 FRIDGE_PERIOD_MINUTES = (35.0, 75.0)
 FRIDGE_DUTY = (0.25, 0.40)
 FRIDGE_DUTY_EACH = 0.035
@@ -250,8 +257,8 @@ LIGHT_EACH_W = 24.0
 DUSK_LEAD_MINUTES = 40.0
 DUSK_MINUTES = 80.0
 # Small electronics of the first person at home and awake, and of each further one [BDEW: 17 %].
-ELECTRONICS_W = 56.0
-ELECTRONICS_EACH_W = 20.0
+ELECTRONICS_W = 52.0
+ELECTRONICS_EACH_W = 22.0
 
 # ── Spread between households: sigma of a log-normal with mean 1 ─────────────────────────────────
 USE_SIGMA = 0.37
@@ -259,5 +266,3 @@ STANDBY_SIGMA = 0.55
 APPLIANCE_SIGMA = 0.35
 LIGHT_SIGMA = 0.40
 ELECTRONICS_SIGMA = 0.40
-# Temperature swings by season less towards the equator; full swing from this latitude on.
-FULL_SEASON_LATITUDE_DEG = 45.0

@@ -24,6 +24,7 @@ MAX_GAP_HOURS = 3
 
 TICK_MINUTES = TICK_SECONDS // 60
 _DAYS_BEFORE_MONTH = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
+_EPW_HEADER_FIELDS = 10
 _EPW_COLUMNS = {
     1: "month",
     2: "day",
@@ -114,7 +115,12 @@ def read_weather_file(path: Path) -> WeatherFile:
 
 def _read_epw(path: Path, text: str) -> WeatherFile:
     """EnergyPlus weather: eight lines of header, hours 1 to 24 that end then."""
-    header = next(csv.reader([text[: text.index("\n")]]))
+    header = next(csv.reader([text[: text.index("\n")].rstrip(", \r")]))
+    if len(header) != _EPW_HEADER_FIELDS:  # such as a decimal comma, which would move the rest
+        raise ValueError(
+            f"line 1 has {len(header)} fields instead of {_EPW_HEADER_FIELDS}: LOCATION, city, "
+            "state, country, source, station, latitude, longitude, time zone, elevation"
+        )
     frame = pd.read_csv(StringIO(text), skiprows=8, header=None, usecols=list(_EPW_COLUMNS))
     frame = frame.rename(columns=_EPW_COLUMNS)
     start_minute = (frame["hour"].to_numpy() - 1) * 60

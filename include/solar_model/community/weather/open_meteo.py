@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -138,17 +139,14 @@ class OpenMeteo:
     def _ask(self, url: str, parameters: dict[str, str]) -> Any:
         """The JSON of an answer; what can pass is tried again after a pause."""
         pause_s = self._pause_s
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in count(1):
             try:
                 response = requests.get(url, params=parameters, timeout=self._timeout_s)
-                if response.status_code not in PASSING_STATUSES:
-                    if response.status_code != requests.codes.ok:
-                        raise WeatherError(
-                            f"open-meteo refused the request: HTTP {response.status_code}, "
-                            f"{_reason(response)}"
-                        )
+                if response.ok:
                     return response.json()
                 problem = f"HTTP {response.status_code}, {_reason(response)}"
+                if response.status_code not in PASSING_STATUSES:
+                    raise WeatherError(f"open-meteo refused the request: {problem}")
                 pause_s = max(pause_s, _retry_after_s(response))
             except requests.RequestException as error:  # an answer that is no JSON is one, too
                 problem = f"{type(error).__name__}: {error}"
@@ -159,7 +157,6 @@ class OpenMeteo:
             log.warning("open-meteo: %s; next attempt in %.1f s", problem, pause_s)
             time.sleep(pause_s)
             pause_s *= 2.0
-        raise AssertionError("unreachable")
 
 
 class RecordedOpenMeteo:
@@ -219,7 +216,7 @@ class _Day:
     """What the service says about one place: values by the stamp at their interval's end."""
 
     ticks_per_value: int
-    by_stamp: dict[str, tuple[Any, ...]]
+    by_stamp: dict[str, list[Any]]
 
     @classmethod
     def parse(cls, answer: Any) -> _Day:
@@ -229,15 +226,17 @@ class _Day:
                 missing = [name for name in ("time", *VARIABLES) if name not in table]
                 if missing:
                     raise WeatherError(f"open-meteo's answer lacks {', '.join(missing)}")
-                columns = [table[name] for name in VARIABLES]
-                return cls(ticks, dict(zip(table["time"], zip(*columns, strict=True), strict=True)))
+                columns = [table[name] for name in ("time", *VARIABLES)]
+                if len({len(column) for column in columns}) > 1:
+                    raise WeatherError("open-meteo's answer has columns of uneven length")
+                return cls(ticks, {stamp: values for stamp, *values in zip(*columns, strict=True)})
         raise WeatherError("open-meteo's answer has neither minutely_15 nor hourly values")
 
     def values(self, tick: int, place: Place) -> list[float]:
         """GHI, DNI, DHI, temperature, wind speed of a tick."""
         first = tick - tick % self.ticks_per_value
         stamp = f"{tick_start(first + self.ticks_per_value):%Y-%m-%dT%H:%M}"
-        found = self.by_stamp.get(stamp, (None,) * len(VARIABLES))
+        found = self.by_stamp.get(stamp, [None] * len(VARIABLES))
         for (name, (low, high)), value in zip(VARIABLES.items(), found, strict=True):
             if not isinstance(value, int | float) or not low <= value <= high:
                 raise WeatherError(

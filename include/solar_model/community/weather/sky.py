@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 NOMINAL_TEMP_AIR_C = 20.0
 NOMINAL_WIND_SPEED_M_S = 1.0
 
+MAX_CLEAR_SKY_INDEX = 2.0
+
 
 @dataclass(frozen=True, eq=False)
 class Sky:
@@ -77,11 +79,12 @@ def follow_clear_sky(
 ) -> tuple[Floats, Floats, Floats]:
     """Irradiance of one tick at the cells of a sun, from means over an interval at a site.
 
-    The means are spread in proportion to the clear sky, which is to keep their clear-sky index for
-    the whole interval and all cells: the beam by DNI, global and diffuse light by GHI (an overcast
-    sky has several times the diffuse light of a clear one, but hardly more than its global light).
-    At the site, the ticks of an interval keep its energy exactly. Where the sun rises or sets, an
-    index means little: no tick anywhere gets more than the energy of the site's whole interval.
+    Each mean becomes a clear-sky index, which holds for the whole interval and all cells: the
+    beam's against DNI, that of global and diffuse light against GHI (an overcast sky has several
+    times the diffuse light of a clear one, but hardly more than its global light). At the site,
+    the ticks of an interval keep its energy. An index above ``MAX_CLEAR_SKY_INDEX`` comes from a
+    sun that the file sees and the site's horizon does not, in the last minutes of light; it is
+    cut off there, 0.1 % of a year's light or less in sound files.
 
     Parameters
     ----------
@@ -104,8 +107,11 @@ def follow_clear_sky(
         first_tick, ticks, latitude_deg.tobytes(), longitude_deg.tobytes()
     )
     ghi, dni, dhi = mean_w_m2
-    by_ghi = _shape(sun.ghi_w_m2, clear_ghi, ticks)
-    return ghi * by_ghi, dni * _shape(sun.dni_w_m2, clear_dni, ticks), dhi * by_ghi
+    return (
+        _index(ghi, clear_ghi) * sun.ghi_w_m2,
+        _index(dni, clear_dni) * sun.dni_w_m2,
+        _index(dhi, clear_ghi) * sun.ghi_w_m2,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -118,8 +124,8 @@ def _clear_sky_means(
     return sun.ghi_w_m2.mean(axis=0), sun.dni_w_m2.mean(axis=0)
 
 
-def _shape(clear_sky_w_m2: Floats, mean_w_m2: Floats, ticks: int) -> Floats:
-    """Clear sky of a tick over that of its interval, 0 where the whole interval is dark."""
-    shape = np.zeros_like(clear_sky_w_m2)
-    np.divide(clear_sky_w_m2, mean_w_m2, out=shape, where=mean_w_m2 > 0.0)
-    return np.minimum(shape, ticks)
+def _index(irradiance_w_m2: float, clear_sky_w_m2: Floats) -> Floats:
+    """Irradiance over clear-sky irradiance, 0 where a clear sky would give none."""
+    index = np.zeros_like(clear_sky_w_m2)
+    np.divide(irradiance_w_m2, clear_sky_w_m2, out=index, where=clear_sky_w_m2 > 0.0)
+    return np.minimum(index, MAX_CLEAR_SKY_INDEX)

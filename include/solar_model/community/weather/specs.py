@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,15 +87,15 @@ class Weather:
     Attributes
     ----------
     failures : list of dict
-        ``weather``, the specification that failed, and ``reason``.
+        Of what failed: ``weather``, the specification as (shortened) text, and ``reason``.
     """
 
     def __init__(self, choices: list[tuple[Any, _Open]]) -> None:
-        self._choices = choices
+        self.failures: list[dict[str, str]] = []
+        self._only_one = len(choices) == 1
+        self._choices = iter(choices)
         self._spans: list[_Span] = []
-        self.failures: list[dict[str, Any]] = []
-        self._errors: list[SolarModelError] = []
-        self._provider = self._open_next()
+        self._open_next()
 
     @property
     def name(self) -> str:
@@ -113,11 +114,11 @@ class Weather:
             try:
                 sky = self._provider.sky(tick, sun)
             except WeatherError as error:
-                self._note(error)
-                self._provider = self._open_next()
-                continue
-            self._remember(tick)
-            return sky
+                self._note(self._spec, error)
+                self._open_next(after=error)
+            else:
+                self._remember(tick)
+                return sky
 
     def record(self) -> Any:
         """What was really used, ready for JSON; given to ``open_weather`` it is used again."""
@@ -131,25 +132,26 @@ class Weather:
             ]
         }
 
-    def _open_next(self) -> WeatherProvider:
-        while len(self.failures) < len(self._choices):
-            _, open_provider = self._choices[len(self.failures)]
+    def _open_next(self, after: SolarModelError | None = None) -> None:
+        last = after
+        for spec, open_provider in self._choices:
             try:
-                return open_provider()
+                self._spec, self._provider = spec, open_provider()
             except (InputError, WeatherError) as error:
-                self._note(error)
-        if len(self._errors) == 1:
-            raise self._errors[0]
-        raise WeatherError(
-            "no weather could be had: "
-            + "; ".join(f"{one['weather']}: {one['reason']}" for one in self.failures)
-        )
+                self._note(spec, error)
+                last = error
+            else:
+                return
+        if self._only_one and last is not None:
+            raise last
+        reasons = (f"{one['weather']}: {one['reason']}" for one in self.failures)
+        raise WeatherError("no weather could be had: " + "; ".join(reasons)) from last
 
-    def _note(self, error: SolarModelError) -> None:
-        spec = self._choices[len(self.failures)][0]
-        log.warning("weather %s failed: %s", spec, error)
-        self._errors.append(error)
-        self.failures.append({"weather": spec, "reason": str(error)})
+    def _note(self, spec: Any, error: SolarModelError) -> None:
+        failure = {"weather": textwrap.shorten(str(spec), 120), "reason": str(error)}
+        if failure not in self.failures:
+            log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
+            self.failures.append(failure)
 
     def _remember(self, tick: int) -> None:
         last = self._spans[-1] if self._spans else None

@@ -52,6 +52,7 @@ class TypicalYear:
                 "another weather."
             )
         self._file = _read_once(str(self._path), self._sha256)
+        self._site = None if self._file.site is None else location_cells(*self._file.site)[:2]
 
     @property
     def name(self) -> str:
@@ -71,18 +72,13 @@ class TypicalYear:
                 f"weather file {self._path} has no weather for {start:%d %B %H:%M} "
                 f"(UTC{file.utc_offset_ticks / 4:+g})"
             )
-        site = (
-            (sun.latitude_deg, sun.longitude_deg)
-            if file.site is None
-            else location_cells(*file.site)[:2]
-        )
         ghi, dni, dhi, temp_air, wind_speed = row.tolist()
         return Sky(
             *follow_clear_sky(
                 (ghi, dni, dhi),
                 first_tick=tick - quarter % file.ticks_per_row,
                 ticks=file.ticks_per_row,
-                site=site,
+                site=self._site or (sun.latitude_deg, sun.longitude_deg),
                 sun=sun,
             ),
             temp_air_c=over_cells(sun, temp_air),

@@ -1,0 +1,337 @@
+"""Open-Meteo, against a real HTTP server that speaks its JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+from solar_model.community.sun import Sun, sun_at
+from solar_model.community.weather import open_weather
+from solar_model.community.weather.open_meteo import OpenMeteo
+from solar_model.errors import WeatherError
+from solar_model.settings import settings
+from solar_model.ticks import tick_index
+
+VARIABLES = {
+    "shortwave_radiation": 0.0,
+    "direct_normal_irradiance": 1.0,
+    "diffuse_radiation": 2.0,
+    "temperature_2m": 10.0,
+    "wind_speed_10m": 4.0,
+}
+RECENT = datetime.now(tz=UTC).replace(hour=12, minute=15, second=0, microsecond=0)
+LONG_AGO = datetime(2020, 6, 21, 12, 15, tzinfo=UTC)
+Reply = tuple[int, bytes, dict[str, str]]
+Answer = Callable[[dict[str, str]], Reply]
+
+
+def stamps(first: datetime, last: datetime, step: timedelta) -> list[str]:
+    count = int((last - first) / step) + 1
+    return [f"{first + at * step:%Y-%m-%dT%H:%M}" for at in range(count)]
+
+
+def block(times: list[str], latitude: float) -> dict[str, Any]:
+    """Values that tell where and when they are for: GHI is the minute of the day."""
+    minutes = [60.0 * int(stamp[11:13]) + int(stamp[14:16]) for stamp in times]
+    values = {name: [offset + abs(latitude)] * len(times) for name, offset in VARIABLES.items()}
+    return {"time": times, **values, "shortwave_radiation": minutes}
+
+
+def good(query: dict[str, str]) -> Reply:
+    """What the service answers to a right question: JSON of one place, or a list of several."""
+    latitudes = [float(one) for one in query["latitude"].split(",")]
+    if "minutely_15" in query:
+        first = datetime.fromisoformat(query["start_minutely_15"])
+        last = datetime.fromisoformat(query["end_minutely_15"])
+        name, times = "minutely_15", stamps(first, last, timedelta(minutes=15))
+    else:
+        first = datetime.fromisoformat(query["start_date"])
+        last = datetime.fromisoformat(query["end_date"]) + timedelta(hours=23)
+        name, times = "hourly", stamps(first, last, timedelta(hours=1))
+    places = [
+        {"latitude": one, "utc_offset_seconds": 0, name: block(times, one)} for one in latitudes
+    ]
+    return 200, json.dumps(places if len(places) > 1 else places[0]).encode(), {}
+
+
+def status(code: int, reason: str = "try later", retry_after: str | None = None) -> Answer:
+    body = json.dumps({"error": True, "reason": reason}).encode()
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return lambda _: (code, body, headers)
+
+
+def changed(change: Callable[[dict[str, Any]], None]) -> Answer:
+    def answer(query: dict[str, str]) -> Reply:
+        code, body, headers = good(query)
+        table = json.loads(body)
+        change(table)
+        return code, json.dumps(table).encode(), headers
+
+    return answer
+
+
+def slow(query: dict[str, str]) -> Reply:
+    time.sleep(0.6)
+    return good(query)
+
+
+class OpenMeteoServer(ThreadingHTTPServer):
+    """Answers with ``script``, one after the other, then well; remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: list[Answer] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.asked_at: list[float] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: OpenMeteoServer
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        self.server.asked.append((parts.path, query))
+        self.server.asked_at.append(time.monotonic())
+        answer = self.server.script.pop(0) if self.server.script else good
+        code, body, headers = answer(query)
+        self.send_response(code)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[OpenMeteoServer]:
+    with OpenMeteoServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def weather(server: OpenMeteoServer) -> OpenMeteo:
+    return OpenMeteo(server.url, pause_s=0.02, answer_timeout_s=0.3)
+
+
+def sun_over(when: datetime, latitudes: list[float], longitude: float = 13.4) -> tuple[int, Sun]:
+    tick = tick_index(when)
+    return tick, sun_at(tick, np.array(latitudes), np.full(len(latitudes), longitude))
+
+
+def test_a_tick_takes_the_mean_that_ends_with_it(weather: OpenMeteo) -> None:
+    sky = weather.sky(*sun_over(RECENT, [52.5]))
+    assert sky.ghi_w_m2.tolist() == [12 * 60.0 + 30.0]
+    assert sky.dni_w_m2.tolist() == [53.5]
+    assert sky.dhi_w_m2.tolist() == [54.5]
+    assert sky.temp_air_c.tolist() == [62.5]
+    assert sky.wind_speed_m_s.tolist() == [56.5]
+
+
+def test_the_last_tick_of_a_day_ends_at_midnight(weather: OpenMeteo) -> None:
+    sky = weather.sky(*sun_over(RECENT.replace(hour=23, minute=45), [52.5]))
+    assert sky.ghi_w_m2.tolist() == [0.0]
+
+
+def test_cells_are_grouped_and_a_day_is_asked_for_once(
+    server: OpenMeteoServer, weather: OpenMeteo
+) -> None:
+    latitudes = [52.5, 52.55, 52.45, 53.0]
+    for quarter in range(4):
+        sky = weather.sky(*sun_over(RECENT + quarter * timedelta(minutes=15), latitudes))
+    assert sky.dni_w_m2.tolist() == [53.5, 53.5, 53.5, 54.0]
+    ((path, query),) = server.asked
+    assert path == "/v1/forecast"
+    assert query["latitude"] == "52.5,53"
+    assert query["timezone"] == "UTC"
+    assert query["wind_speed_unit"] == "ms"
+
+
+def test_many_places_are_asked_for_in_portions(server: OpenMeteoServer, weather: OpenMeteo) -> None:
+    latitudes = list(np.arange(-20.0, 20.0, 0.5))
+    sky = weather.sky(*sun_over(RECENT, latitudes))
+    np.testing.assert_array_equal(sky.dni_w_m2, 1.0 + np.abs(latitudes))
+    assert len(server.asked) == 2
+
+
+def test_a_place_does_not_depend_on_who_else_is_there(server: OpenMeteoServer) -> None:
+    alone = OpenMeteo(server.url).sky(*sun_over(RECENT, [53.0]))
+    together = OpenMeteo(server.url).sky(*sun_over(RECENT, [40.0, 53.0]))
+    for name, values in vars(alone).items():
+        assert getattr(together, name)[1] == values[0]
+
+
+def test_long_ago_comes_from_the_archive_and_keeps_the_hour(
+    server: OpenMeteoServer, weather: OpenMeteo
+) -> None:
+    skies = [
+        weather.sky(*sun_over(LONG_AGO.replace(minute=minute), [52.5]))
+        for minute in (0, 15, 30, 45)
+    ]
+    ((path, query),) = server.asked
+    assert path == "/v1/archive"
+    assert (query["start_date"], query["end_date"]) == ("2020-06-21", "2020-06-22")
+    ghi = [float(sky.ghi_w_m2[0]) for sky in skies]
+    assert np.mean(ghi) == pytest.approx(13 * 60.0, abs=0.01), "the hour that ends at 13:00"
+    assert len(set(ghi)) == 4
+    assert {float(sky.temp_air_c[0]) for sky in skies} == {62.5}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        [status(500), status(500)],
+        [status(429, retry_after="0.05")],
+        [status(503, retry_after="Wed, 21 Oct 2015 07:28:00 GMT")],
+        [lambda _: (200, b"<html>not JSON", {})],
+        [slow],
+    ],
+    ids=["500 twice", "429", "503 with a date", "no JSON", "time-out"],
+)
+def test_what_passes_is_tried_again(
+    server: OpenMeteoServer, weather: OpenMeteo, trouble: list[Answer]
+) -> None:
+    server.script = list(trouble)
+    sky = weather.sky(*sun_over(RECENT, [52.5]))
+    assert sky.dni_w_m2.tolist() == [53.5]
+    assert len(server.asked) == len(trouble) + 1
+
+
+def test_pauses_grow(server: OpenMeteoServer) -> None:
+    server.script = [status(500), status(500), status(500)]
+    OpenMeteo(server.url, pause_s=0.05).sky(*sun_over(RECENT, [52.5]))
+    pauses = np.diff(server.asked_at)
+    assert pauses[0] >= 0.05
+    assert pauses[1] >= 0.1
+    assert pauses[2] >= 0.2
+
+
+def test_patience_ends(server: OpenMeteoServer, weather: OpenMeteo) -> None:
+    server.script = [status(500, "database is down")] * 10
+    with pytest.raises(WeatherError, match="4 attempts: HTTP 500, database is down"):
+        weather.sky(*sun_over(RECENT, [52.5]))
+    assert len(server.asked) == 4
+
+
+def test_a_long_wait_that_the_service_asks_for_is_not_waited(
+    server: OpenMeteoServer, weather: OpenMeteo
+) -> None:
+    server.script = [status(429, "daily limit exceeded", retry_after="3600")]
+    with pytest.raises(WeatherError, match="daily limit exceeded"):
+        weather.sky(*sun_over(RECENT, [52.5]))
+    assert len(server.asked) == 1
+
+
+def test_a_refusal_is_not_repeated(server: OpenMeteoServer, weather: OpenMeteo) -> None:
+    server.script = [status(400, "Latitude must be in range of -90 to 90°")]
+    with pytest.raises(WeatherError, match="refused the request: HTTP 400, Latitude must be"):
+        weather.sky(*sun_over(RECENT, [52.5]))
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.pop("minutely_15"), "neither minutely_15 nor hourly"),
+        (lambda table: table["minutely_15"].pop("diffuse_radiation"), "lacks diffuse_radiation"),
+        (lambda table: table["minutely_15"]["time"].pop(), "uneven"),
+        (
+            lambda table: table["minutely_15"].update(diffuse_radiation=[None] * 96),
+            r"no usable diffuse_radiation for .*12:30 UTC at \(52.5, 13.5\): None",
+        ),
+        (
+            lambda table: table["minutely_15"].update(temperature_2m=["warm"] * 96),
+            "no usable temperature_2m",
+        ),
+        (
+            lambda table: table["minutely_15"].update(wind_speed_10m=[-999.0] * 96),
+            "no usable wind_speed_10m",
+        ),
+        (
+            lambda table: table["minutely_15"].update(time=["2001-01-01T00:00"] * 96),
+            "no usable shortwave_radiation",
+        ),
+    ],
+    ids=["no block", "no variable", "uneven", "nulls", "text", "sentinel", "another day"],
+)
+def test_an_answer_that_cannot_be_used_is_no_weather(
+    server: OpenMeteoServer,
+    weather: OpenMeteo,
+    change: Callable[[dict[str, Any]], None],
+    message: str,
+) -> None:
+    server.script = [changed(change)]
+    with pytest.raises(WeatherError, match=message):
+        weather.sky(*sun_over(RECENT, [52.5]))
+
+
+def test_an_answer_for_other_places_is_no_weather(
+    server: OpenMeteoServer, weather: OpenMeteo
+) -> None:
+    server.script = [lambda query: good(query | {"latitude": "52.5"})]
+    with pytest.raises(WeatherError, match="answered for 1 places, 2 were asked for"):
+        weather.sky(*sun_over(RECENT, [52.5, 53.0]))
+
+
+def test_nobody_there_is_no_weather() -> None:
+    with pytest.raises(WeatherError, match="gave no weather in 4 attempts: ConnectionError"):
+        OpenMeteo("http://127.0.0.1:9", pause_s=0.01).sky(*sun_over(RECENT, [52.5]))
+
+
+@pytest.fixture
+def configured(server: OpenMeteoServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SOLAR_OPEN_METEO_URL", server.url)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_record_repeats_a_run_without_the_network(server: OpenMeteoServer) -> None:
+    weather = open_weather("open-meteo", seed=1)
+    ticks = [sun_over(RECENT + at * timedelta(minutes=15), [52.5, 53.0, -20.0]) for at in range(3)]
+    skies = [weather.sky(*tick) for tick in ticks]
+    record = json.loads(json.dumps(weather.record()))
+    asked = len(server.asked)
+
+    again = open_weather(record, seed=1)
+    for tick, sky in zip(ticks, skies, strict=True):
+        for name, values in vars(again.sky(*tick)).items():
+            np.testing.assert_array_equal(values, getattr(sky, name))
+    assert len(server.asked) == asked
+    assert again.record() == record
+    with pytest.raises(WeatherError, match="recorded open-meteo weather has nothing for"):
+        again.sky(*sun_over(RECENT + timedelta(days=1), [52.5]))
+    with pytest.raises(WeatherError, match="recorded open-meteo weather has nothing for"):
+        again.sky(*sun_over(RECENT, [10.0]))
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_outage_falls_back(server: OpenMeteoServer) -> None:
+    server.script = [status(400, "maintenance")]
+    weather = open_weather("open-meteo,stochastic", seed=1)
+    tick, sun = sun_over(RECENT, [52.5])
+    sky = weather.sky(tick, sun)
+    assert weather.name == "stochastic"
+    assert weather.record() == "stochastic"
+    assert "maintenance" in weather.failures[0]["reason"]
+    np.testing.assert_array_equal(
+        sky.ghi_w_m2, open_weather("stochastic", seed=1).sky(tick, sun).ghi_w_m2
+    )

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pvlib
+import pytest
+
+from solar_model.community.sun import Sun, sun_at
+from solar_model.community.weather import Sky, open_weather
+from solar_model.errors import InputError, WeatherError
+
+TMY3 = str(files(pvlib) / "data" / "723170TYA.CSV")
+NOON = 1_726_074_000 // 900  # 2024-09-11T17:00Z, noon in Greensboro
+
+
+@pytest.fixture
+def sun() -> Sun:
+    return sun_at(NOON, np.array([36.1, 36.15, 40.0]), np.array([-79.95, -79.95, -75.0]))
+
+
+def assert_same(one: Sky, other: Sky) -> None:
+    for name, values in vars(one).items():
+        np.testing.assert_array_equal(values, getattr(other, name))
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.35, 1.0, 1.2, "0.35"])
+def test_a_factor_scales_the_clear_sky_linearly(sun: Sun, factor: float | str) -> None:
+    sky = open_weather(factor, seed=1).sky(NOON, sun)
+    np.testing.assert_array_equal(sky.ghi_w_m2, sun.ghi_w_m2 * float(factor))
+    np.testing.assert_array_equal(sky.dni_w_m2, sun.dni_w_m2 * float(factor))
+    np.testing.assert_array_equal(sky.dhi_w_m2, sun.dhi_w_m2 * float(factor))
+
+
+def test_a_mapping_states_the_irradiance(sun: Sun) -> None:
+    spec = {"ghi": 600, "dni": 500.0, "dhi": 200, "temp_air": 12.5, "wind_speed": 3}
+    sky = open_weather(spec, seed=1).sky(NOON, sun)
+    assert sky.ghi_w_m2.tolist() == [600.0] * 3
+    assert sky.dni_w_m2.tolist() == [500.0] * 3
+    assert sky.dhi_w_m2.tolist() == [200.0] * 3
+    assert sky.temp_air_c.tolist() == [12.5] * 3
+    assert sky.wind_speed_m_s.tolist() == [3.0] * 3
+
+
+def test_a_mapping_states_a_clear_sky_index(sun: Sun) -> None:
+    spec = {"clear_sky_index": 0.5, "temp_air": 12.5, "wind_speed": 3}
+    sky = open_weather(json.dumps(spec), seed=1).sky(NOON, sun)
+    np.testing.assert_array_equal(sky.ghi_w_m2, sun.ghi_w_m2 * 0.5)
+    assert sky.temp_air_c.tolist() == [12.5] * 3
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        1.21,
+        -0.01,
+        True,
+        None,
+        float("nan"),
+        float("inf"),
+        "sunny",
+        "file:",
+        "",
+        [],
+        {},
+        {"ghi": 500.0},
+        {"ghi": 500.0, "dni": 500.0, "dhi": 100.0, "colour": 1.0},
+        {"ghi": 500.0, "dni": 500.0, "dhi": 100.0, "clear_sky_index": 1.0},
+        "{not json",
+        ["stochastic", "sunny"],
+    ],
+)
+def test_what_is_no_weather_is_refused_with_what_was_expected(spec: Any) -> None:
+    with pytest.raises(InputError, match=r"expected a number from 0 to 1\.2"):
+        open_weather(spec, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("ghi", -1.0),
+        ("dni", 5000.0),
+        ("dhi", float("nan")),
+        ("temp_air", "warm"),
+        ("wind_speed", -3.0),
+    ],
+)
+def test_an_unusable_value_is_named(key: str, value: Any) -> None:
+    spec = {"ghi": 600, "dni": 500, "dhi": 200, "temp_air": 12, "wind_speed": 3, key: value}
+    with pytest.raises(InputError, match=f"unusable {key}"):
+        open_weather(spec, seed=1)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        0.7,
+        "stochastic",
+        f"file:{TMY3}",
+        {"ghi": 600, "dni": 500, "dhi": 200, "temp_air": 12, "wind_speed": 3},
+        {"clear_sky_index": 0.5},
+    ],
+)
+def test_a_record_gives_the_same_weather_again(sun: Sun, spec: Any) -> None:
+    weather = open_weather(spec, seed=7)
+    sky = weather.sky(NOON, sun)
+    again = open_weather(json.loads(json.dumps(weather.record())), seed=7)
+    assert_same(again.sky(NOON, sun), sky)
+    assert again.record() == weather.record()
+
+
+def test_a_provider_that_fails_is_followed_by_the_next(sun: Sun) -> None:
+    weather = open_weather(["file:/nowhere.csv", f"file:{TMY3}", 0.5], seed=1)
+    assert weather.name == f"file:{TMY3}"
+    assert weather.failures == [
+        {
+            "weather": "file:/nowhere.csv",
+            "reason": "weather file /nowhere.csv cannot be read: No such file or directory",
+        }
+    ]
+    assert_same(weather.sky(NOON, sun), open_weather(f"file:{TMY3}", seed=1).sky(NOON, sun))
+    assert weather.record()["file"] == TMY3
+
+
+def test_text_with_commas_is_an_order_of_preference() -> None:
+    assert open_weather("file:/nowhere.csv, 0.5", seed=1).record() == 0.5
+
+
+def test_a_single_provider_that_fails_says_why() -> None:
+    with pytest.raises(WeatherError, match="No such file"):
+        open_weather("file:/nowhere.csv", seed=1)
+
+
+def test_when_all_fail_all_reasons_are_told() -> None:
+    with pytest.raises(WeatherError, match=r"nowhere\.csv.*elsewhere\.csv"):
+        open_weather(["file:/nowhere.csv", "file:/elsewhere.csv"], seed=1)
+
+
+def test_a_provider_that_fails_on_the_way_is_left_for_good_and_the_record_tells(
+    sun: Sun, tmp_path: Path
+) -> None:
+    day = tmp_path / "day.csv"
+    rows = ["timestamp,ghi,dni,dhi,temp_air,wind_speed"]
+    rows += [f"2023-09-11T{hour:02d}:00:00,400,300,200,15,2" for hour in range(18)]
+    day.write_text("\n".join(rows))
+    weather = open_weather([f"file:{day}", 0.5], seed=1)
+    from_file = weather.sky(NOON, sun)
+    from_factor = weather.sky(NOON + 4, sun)  # 18:00, after the file's last row
+    assert weather.name == "clear sky x 0.5"
+    assert "no weather for 11 September 18:00" in weather.failures[0]["reason"]
+    assert_same(weather.sky(NOON + 5, sun), from_factor)
+
+    record = json.loads(json.dumps(weather.record()))
+    again = open_weather(record, seed=1)
+    assert_same(again.sky(NOON + 4, sun), from_factor)
+    assert_same(again.sky(NOON, sun), from_file)
+    with pytest.raises(WeatherError, match="has nothing for 2024-09-11 19:15"):
+        again.sky(NOON + 9, sun)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"spans": 3},
+        {"spans": [{"ticks": [1], "weather": 0.5}]},
+        {"open-meteo": {"cells": [[1]], "ticks": {}}},
+        {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[1, 2], [3]]}}},
+    ],
+)
+def test_a_broken_record_is_refused(record: Any) -> None:
+    with pytest.raises(InputError, match="recorded"):
+        open_weather(record, seed=1)
+
+
+def test_a_recorded_file_that_has_changed_is_refused(tmp_path: Path) -> None:
+    copy = tmp_path / "weather.csv"
+    copy.write_bytes(Path(TMY3).read_bytes())
+    record = open_weather(f"file:{copy}", seed=1).record()
+    copy.write_bytes(Path(TMY3).read_bytes().replace(b",293,", b",294,", 1))
+    with pytest.raises(WeatherError, match="is not the one of the recorded run"):
+        open_weather(record, seed=1)
