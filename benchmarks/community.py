@@ -28,7 +28,7 @@ CHAIN_HOUSEHOLDS = 100
 CHAIN_TICKS = 2
 Measured = dict[str, float]
 
-console = Console()
+console = Console(width=110)
 
 
 @contextmanager

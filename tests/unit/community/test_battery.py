@@ -22,7 +22,7 @@ from solar_model.community.battery import (
 from solar_model.settings import PROJECT_ROOT
 from solar_model.ticks import TICK_HOURS
 
-N = 16
+N = 8
 MICRO = 1e-6
 FLOAT_ROOM = 1e-9  # of binary floating point, far below a micro-kWh
 
