@@ -22,7 +22,7 @@ from solar_model.community.households import Households
 from solar_model.community.model import Community
 from solar_model.sample import sample_households
 from solar_model.settings import settings
-from solar_model.ticks import TICKS_PER_DAY
+from solar_model.ticks import TICK_HOURS, TICKS_PER_DAY
 
 SEED = 7
 
@@ -53,8 +53,8 @@ def key_figures(totals: pl.DataFrame) -> dict[str, float]:
         "Fed in [kWh]": energy["grid_export_kwh"],
         "Self-consumption [%]": 100 * (1 - energy["grid_export_kwh"] / energy["generation_kwh"]),
         "Self-sufficiency [%]": 100 * (1 - energy["grid_import_kwh"] / energy["consumption_kwh"]),
-        "Highest import [kW]": totals["grid_import_kwh"].max() * 4,
-        "Highest export [kW]": totals["grid_export_kwh"].max() * 4,
+        "Highest import [kW]": float(totals["grid_import_kwh"].to_numpy().max()) / TICK_HOURS,
+        "Highest export [kW]": float(totals["grid_export_kwh"].to_numpy().max()) / TICK_HOURS,
     }
 
 

@@ -35,6 +35,8 @@ BLOCK_SIZE = 16_384
 class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
     """Households, their sun and their weather, advancing tick by tick.
 
+    As a context manager it gives its memory back at once when it ends.
+
     Parameters
     ----------
     households : Households
@@ -81,7 +83,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         self.sun: Sun
         self.sky: Sky
         self.flows = self._no_flows()
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
+        self._threads = threads or os.cpu_count() or 1
         for start in range(0, len(households), block_size):
             HouseholdBlock(self, slice(start, min(start + block_size, len(households))))
         self._each_block(HouseholdBlock.move_in)
@@ -112,9 +114,13 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         return Flows(*(np.full(len(self.households), np.nan) for _ in Flows._fields))
 
     def _each_block(self, act: Callable[[HouseholdBlock], None]) -> None:
-        # what ``self.agents.do`` does, on all processors: numpy lets go of the interpreter
-        for _ in self._pool.map(act, self.agents):
-            pass
+        if len(self.agents) <= 1:
+            self.agents.do(act)
+            return
+        # the same on all processors: numpy lets go of the interpreter
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in pool.map(act, self.agents):
+                pass
 
     def total(self, name: str) -> float:
         """Sum of a column of the last tick over the community [kWh].
@@ -145,6 +151,15 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         return pl.DataFrame(
             {"user_id": self.households.user_id, **self.flows._asdict()}
         ).insert_column(1, stamp.alias("timestamp"))
+
+    def __enter__(self) -> Community:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Mesa 3.3 numbers the agents of a model in a table that keeps it for ever: without
+        # this, a process that simulates community after community would grow.
+        self.remove_all_agents()
+        self.__dict__.clear()
 
     def household(self, user_id: str) -> Household:
         """One household of the community.
