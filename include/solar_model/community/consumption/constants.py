@@ -140,8 +140,8 @@ APPLIANCES = (
     ),
     Appliance(
         "meal with guests", 0, "clock", (clock(11), clock(19, 30)), 60, "skip",
-        (Phase((35, 65), (1900, 3800)),),
-        per_day=0.055, per_day_each=0.002, on_free_days=0.6, in_winter=0.2,
+        (Phase((50, 100), (1800, 3700)),),
+        per_day=0.045, per_day_each=0.003, on_free_days=0.6, in_winter=0.2,
     ),
     Appliance(
         "dinner", 0, "clock", (clock(17), clock(20, 40)), 25, "wait",
