@@ -8,6 +8,7 @@ Starts the stack in a temporary folder, runs a few cycles of a summer's day, and
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -62,10 +63,9 @@ def draw_summary(stack: Stack, api: AirflowApi, run_id: str) -> None:
     told = summary(stack, run_id)
     if told is None:
         raise SystemExit(f"the database knows nothing of {run_id}")
-    with open(os.devnull, "w") as nowhere:
-        console = Console(record=True, width=88, file=nowhere)
-        console.print(summary_table(told))
-        console.print(task_table(api.tasks(DAG_ID, run_id)))
+    console = Console(record=True, width=88, file=io.StringIO())
+    console.print(summary_table(told))
+    console.print(task_table(api.tasks(DAG_ID, run_id)))
     console.save_svg(str(FIGURES / "cycle-summary.svg"), title="make cycle")
 
 
