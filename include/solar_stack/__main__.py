@@ -8,8 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from solar_model.errors import SolarModelError
@@ -27,6 +25,7 @@ from solar_stack.show import console, run_line, say, summary_table, task_table
 from solar_stack.signals import Signals, Stopped
 from solar_stack.stack import Stack
 from solar_stack.state import State
+from solar_stack.weather import typical_year
 
 SIGNAL_BASE = 128  # what a shell adds to the number of the signal that ended a program
 
@@ -102,7 +101,7 @@ def remove(_signals: Signals) -> int:
 
 
 def _stack(signals: Signals) -> Stack:
-    os.environ.setdefault("SOLAR_WEATHER", f"file:{_typical_year()}")
+    os.environ.setdefault("SOLAR_WEATHER", f"file:{typical_year()}")
     return Stack(load_settings(), signals)
 
 
@@ -118,14 +117,6 @@ def _first_cycle(stack: Stack, api: AirflowApi, signals: Signals) -> str:
         reason = told.error if told is not None and told.error else "see the logs of its tasks"
         say(f"The cycle failed: {reason}", "red")
     return state
-
-
-def _typical_year() -> Path:
-    """Real weather without a network: the typical year of Greensboro that pvlib brings."""
-    pvlib = find_spec("pvlib")
-    if pvlib is None or not pvlib.submodule_search_locations:
-        raise StackError("pvlib is not installed. Start with make, which installs what is needed.")
-    return Path(pvlib.submodule_search_locations[0]) / "data" / "723170TYA.CSV"
 
 
 if __name__ == "__main__":

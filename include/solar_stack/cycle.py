@@ -33,7 +33,7 @@ def run_once(stack: Stack, api: AirflowApi, signals: Signals) -> tuple[str, str]
         The identifier of the run and its state, ``success`` or ``failed``.
     """
     with step("Waiting for Airflow to read the DAG"):
-        _wait_for_dag(stack, api, signals)
+        wait_for_dag(stack, api, signals)
     with step("Running a cycle") as detail:
         run_id = _begin(stack, api, signals)
         while (state := api.run(DAG_ID, run_id)["state"]) not in FINISHED:
@@ -84,7 +84,8 @@ def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[t
         signals.pause(IDLE_SECONDS)
 
 
-def _wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals) -> None:
+def wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals) -> None:
+    """Until Airflow has read the DAG, since the stack was started."""
     deadline = time.monotonic() + PARSED_SECONDS
     while not api.has_dag(DAG_ID, stack.started_at):
         stack.watch()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tests.conftest import ROOT
 
 from solar_model.settings import Settings, load_settings
 from solar_stack.api import AirflowApi
-from solar_stack.cycle import _wait_for_dag as wait_for_dag
+from solar_stack.cycle import wait_for_dag
 from solar_stack.ports import free_port
 from solar_stack.signals import Signals
 from solar_stack.stack import Stack
@@ -54,11 +55,10 @@ class Cycle:
             return cursor.fetchall() if cursor.description else []
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self.api._request("POST", path, json=body)
+        return self.api.request("POST", path, json=body)
 
-    def trigger(self, tick: str | None, **conf: Any) -> str:
-        run = self.post(f"dags/{DAG}/dagRuns", {"logical_date": tick, "conf": conf})
-        return run["dag_run_id"]
+    def trigger(self, tick: str, **parameters: Any) -> str:
+        return self.api.trigger(DAG, datetime.fromisoformat(tick), **parameters)
 
     def repeat(self, run_id: str) -> None:
         """Run every task of a run again, as an operator does with Clear."""
@@ -85,9 +85,9 @@ class Cycle:
         told = [json.loads(body) for _, body in self.webhook.messages]
         return [message for message in told if message["timestamp"] == tick]
 
-    def run(self, tick: str | None, **conf: Any) -> str:
+    def run(self, tick: str, **parameters: Any) -> str:
         """A cycle that succeeds; its Airflow run."""
-        run_id = self.trigger(tick, **conf)
+        run_id = self.trigger(tick, **parameters)
         assert self.wait(run_id) == "success", self.task_states(run_id)
         return run_id
 

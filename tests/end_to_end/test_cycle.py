@@ -93,8 +93,8 @@ def test_data_never_travels_through_airflow(cycle, first):
     somebody = cycle.sql("SELECT user_id::text FROM energy_data LIMIT 1")[0][0]
     for task in cycle.task_states(first):
         path = f"dags/{DAG}/dagRuns/{first}/taskInstances/{task}/xcomEntries"
-        for entry in cycle.api._request("GET", path)["xcom_entries"]:
-            value = str(cycle.api._request("GET", f"{path}/{entry['key']}")["value"])
+        for entry in cycle.api.request("GET", path)["xcom_entries"]:
+            value = str(cycle.api.request("GET", f"{path}/{entry['key']}")["value"])
             assert len(value) < 4000
             assert somebody not in value
 

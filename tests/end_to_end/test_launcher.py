@@ -157,9 +157,7 @@ def test_a_taken_port(home):
 
 
 def test_a_component_that_cannot_start(home, port):
-    launcher = Launcher(
-        home, "run", SOLAR_PORT=port, AIRFLOW__TRIGGERER__CAPACITY="many"
-    )
+    launcher = Launcher(home, "run", SOLAR_PORT=port, AIRFLOW__TRIGGERER__CAPACITY="many")
     assert launcher.process.wait(timeout=START_SECONDS) == 1
     assert "Airflow's triggerer ended with exit code 1" in launcher.said
     assert "many" in launcher.said  # the end of its log says why

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -15,16 +15,13 @@ from solar_model.errors import ResultsError
 from solar_model.ticks import TIMESTAMP_FORMAT, timestamp_text
 from solar_model.validation import validate_results
 
-if TYPE_CHECKING:
-    import great_expectations as gx
-
 _DATE_PATTERN = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _TIMESTAMP_PATTERN = rf"^{_DATE_PATTERN}T(?:[01]\d|2[0-3]):(?:00|15|30|45):00$"
 _NEVER_NEGATIVE = ("generation_kwh", "consumption_kwh", "grid_import_kwh", "grid_export_kwh")
 _EXAMPLES = 3
 
 
-def suite(households: int, tick: datetime) -> gx.ExpectationSuite:
+def suite(households: int, tick: datetime) -> Any:
     """The expectations that a tick's results must meet, as Great Expectations knows them.
 
     Parameters
