@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 bin := .venv/bin
+compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --python-version 3.11
 
 # Python compiles once, and keeps it: every Airflow process would do it all again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql test test-fast lint bench docs lock clean environment environment-dev
+.PHONY: help run cycle psql test test-fast validate-model lint bench docs lock clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -23,10 +24,14 @@ psql: environment ## Open the solar database (tables energy_data, simulation_run
 	@exec $(bin)/python -m solar_stack psql
 
 test: environment-dev ## Run all tests
-	@exec $(bin)/python -m solar_stack test
+	@$(bin)/python -m solar_stack programs
+	@exec $(bin)/python -m pytest
 
 test-fast: environment-dev ## Run the tests that take seconds
 	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"
+
+validate-model: environment-dev ## Hold a simulated year against what is known about real load
+	@exec $(bin)/python -m docs.scripts.validate_consumption
 
 lint: environment-dev ## Check style and types
 	$(bin)/ruff check
@@ -37,12 +42,16 @@ bench: environment-dev ## Measure how fast it is
 	@exec $(bin)/python -m pytest benchmarks
 
 docs: environment-dev ## Write the documentation that is made from the code
+	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
 
-lock: environment-dev ## Compile requirements*.txt from pyproject.toml, to the newest versions that fit
-	$(bin)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra local -o requirements.txt pyproject.toml
-	$(bin)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+lock: environment-dev ## Compile requirements*.txt from pyproject.toml (to newer versions: make lock upgrade=--upgrade)
+	$(compile) --extra local -o requirements.txt pyproject.toml > /dev/null
+	$(compile) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml > /dev/null
 
 clean: ## Remove the environment, the databases and every file that was made
+	@test ! -x $(bin)/python || $(bin)/python -m solar_stack remove
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 environment:
 	@$(PYTHON) include/solar_stack/environment.py run

@@ -43,12 +43,19 @@ from airflow.sdk import (
 
 from solar_airflow import operators as solar
 
-# What can pass (a connection, a time-out) is tried again; what is wrong stays wrong.
+# What can pass by itself is tried again. Everything else (a contract, a check, a defect) stays
+# wrong: the operator is better told at once.
+CAN_PASS = (
+    "solar_model.errors.TransferError",
+    "psycopg.OperationalError",
+    "psycopg.InterfaceError",
+    "requests.RequestException",
+    "builtins.OSError",
+    "airflow.sdk.exceptions.AirflowTaskTimeout",
+)
 RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(exception="solar_model.errors.TransferError", action=RetryAction.DEFAULT),
-        RetryRule(exception="solar_model.errors.SolarModelError", action=RetryAction.FAIL),
-    ]
+    rules=[RetryRule(exception=name, action=RetryAction.DEFAULT) for name in CAN_PASS],
+    default=RetryAction.FAIL,
 )
 
 with DAG(

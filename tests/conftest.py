@@ -1,4 +1,4 @@
-"""What every test needs: Airflow must find its settings in the environment before it is imported."""
+"""What every test needs: Airflow finds its settings in the environment, before it is imported."""
 
 from __future__ import annotations
 

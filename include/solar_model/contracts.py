@@ -127,11 +127,9 @@ class UsersInput(pa.DataFrameModel):
 
     @pa.dataframe_check(name="battery_soc_kwh", error="at most battery_capacity_kwh")
     def _state_within_capacity(cls, data: PolarsData) -> pl.LazyFrame:
-        if "battery_soc_kwh" not in data.lazyframe.collect_schema():
-            return data.lazyframe.select(pl.col("user_id").is_not_null())
-        return data.lazyframe.select(
-            pl.col("battery_soc_kwh").fill_null(0.0) <= pl.col("battery_capacity_kwh")
-        )
+        known = "battery_soc_kwh" in data.lazyframe.collect_schema()
+        state = pl.col("battery_soc_kwh") if known else pl.lit(None, pl.Float64)
+        return data.lazyframe.select(state <= pl.col("battery_capacity_kwh"))
 
     class Config:
         """Only the columns above, in any order."""

@@ -109,19 +109,6 @@ class Settings(BaseSettings):
         return self.home / "work"
 
 
-def parse_weather(text: str) -> float | str | tuple[float | str, ...]:
-    """Weather as text says it: a factor, a name, or several in order of preference."""
-    specs = tuple(_number_or_name(part.strip()) for part in text.split(",") if part.strip())
-    return specs[0] if len(specs) == 1 else specs
-
-
-def _number_or_name(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process, read once.

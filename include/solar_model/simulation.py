@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -94,10 +95,9 @@ def run_simulation(
         For input that cannot be used; nothing is written then.
     """
     began = time.perf_counter()
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise InputError("steps is no number of ticks", value=steps, expected="1 or more")
     site = settings()
-    seed = site.seed if seed is None else seed
+    steps = _integer("steps", steps, least=1)
+    seed = site.seed if seed is None else _integer("seed", seed)
     households = Households.from_frame(read_users(input_file), site)
     community = Community(households, start_time, weather, seed)
     first_tick = timestamp_text(community.now)
@@ -129,3 +129,14 @@ def run_simulation(
         sha256=manifest.sha256,
         seconds=time.perf_counter() - began,
     )
+
+
+def _integer(name: str, value: Any, least: int | None = None) -> int:
+    expected = "a whole number" if least is None else f"a whole number, {least} or more"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} is no whole number", value=value, expected=expected) from None
+    if least is not None and number < least:
+        raise InputError(f"{name} is too small", value=value, expected=expected)
+    return number

@@ -130,6 +130,8 @@ def validate_results(
         )
         for breach in found
     ]
+    if frame.is_empty():
+        failures.append(Failure("not_empty", "expected at least one row"))
     if households is not None:
         failures.extend(_against(numbered, _rows_of(households, read_users)))
     return Report(tuple(failures))

@@ -1,80 +1,122 @@
-"""The commands behind the Makefile: ``python -m solar_stack run``, ``cycle`` or ``psql``."""
+"""The commands behind the Makefile: ``python -m solar_stack run`` and so on."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
+import shutil
+import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
+from urllib.parse import urlsplit
 
 from solar_model.errors import SolarModelError
 from solar_model.settings import load_settings
 from solar_stack.airflow import ADMIN, VIEWER
+from solar_stack.api import AirflowApi
 from solar_stack.cycle import DAG_ID, finished_runs, run_once, summary
 from solar_stack.errors import StackError
-from solar_stack.show import console, run_line, summary_table, task_table
+from solar_stack.ports import HOST
+from solar_stack.postgres import EmbeddedPostgres
+from solar_stack.postgres_wheel import locate
+from solar_stack.processes import stop
+from solar_stack.programs import programs
+from solar_stack.show import console, run_line, say, summary_table, task_table
 from solar_stack.signals import Signals, Stopped
 from solar_stack.stack import Stack
+from solar_stack.state import State
+from solar_stack.weather import typical_year
 
-USAGE = "usage: python -m solar_stack run|cycle"
-FAILED, MISUSED = 1, 2
 SIGNAL_BASE = 128  # what a shell adds to the number of the signal that ended a program
 
 
 def main(arguments: list[str]) -> int:
     """Run a command; returns its exit code."""
-    if arguments not in (["run"], ["cycle"]):
-        print(USAGE, file=sys.stderr)
-        return MISUSED
+    commands = {"run": run, "cycle": cycle, "psql": psql, "remove": remove, "programs": programs}
+    parser = argparse.ArgumentParser(prog="python -m solar_stack", description=__doc__)
+    parser.add_argument("command", choices=commands)
+    command = commands[parser.parse_args(arguments).command]
     signals = Signals()
     with signals.watched():
         try:
-            return _run(signals, go_on=arguments == ["run"])
+            return command(signals)
         except Stopped as stopped:
-            console.print("Stopped.")
+            with contextlib.suppress(OSError):
+                say("Stopped.")
             return SIGNAL_BASE + stopped.received
         except (StackError, SolarModelError) as error:
-            console.print(f"[red]✗[/] {error}", markup=False)
-            return FAILED
+            say(f"✗ {error}", "red")
+            return 1
 
 
-def _run(signals: Signals, *, go_on: bool) -> int:
-    os.environ.setdefault("SOLAR_WEATHER", f"file:{_typical_year()}")
-    stack = Stack(load_settings(), signals)
+def cycle(signals: Signals) -> int:
+    """Everything up, one cycle, everything down; fails when the cycle failed."""
+    stack = _stack(signals)
     with stack.up() as api:
-        run_id, state = run_once(stack, api, signals)
-        console.print()
-        run = summary(stack, run_id)
-        if run is not None:
-            console.print(summary_table(run))
-        console.print(task_table(api.tasks(DAG_ID, run_id)))
-        if state != "success":
-            reason = run.error if run is not None and run.error else "see the logs of its tasks"
-            console.print(f"The cycle failed: {reason}", style="red", markup=False)
-        if not go_on:
-            return 0 if state == "success" else FAILED
+        return 0 if _first_cycle(stack, api, signals) == "success" else 1
+
+
+def run(signals: Signals) -> int:
+    """Everything up, a cycle now and every 15 minutes, until it is stopped."""
+    stack = _stack(signals)
+    with stack.up() as api:
+        _first_cycle(stack, api, signals)
         secrets = stack.state.secrets()
-        console.print(
+        say(
             f"\nAirflow  {stack.address}\n"
             f"login    {ADMIN} / {secrets.admin_password}   "
             f"(read only: {VIEWER} / {secrets.viewer_password})\n"
-            f"logs     {stack.state.logs}\n\n"
-            "A cycle runs every 15 minutes. Ctrl-C stops everything.\n",
-            markup=False,
+            f"logs     {stack.state.logs}\n"
+            "tables   make psql\n\n"
+            "A cycle runs every 15 minutes. Ctrl-C stops everything.\n"
         )
-        known = {run["dag_run_id"] for run in api.runs(DAG_ID) if run["state"] == state}
-        for later_id, later_state in finished_runs(stack, api, signals, known):
-            later = summary(stack, later_id)
-            console.print(run_line(later) if later else f"{later_id}: {later_state}")
+        for run_id, state in finished_runs(stack, api, signals):
+            told = summary(stack, run_id)
+            say(run_line(told) if told else f"{run_id}: {state}")
     return 0
 
 
-def _typical_year() -> Path:
-    """Real weather without a network: the typical year of Greensboro that pvlib brings."""
-    pvlib = find_spec("pvlib")
-    if pvlib is None or not pvlib.submodule_search_locations:
-        raise StackError("pvlib is not installed. Start with make, which installs what is needed.")
-    return Path(pvlib.submodule_search_locations[0]) / "data" / "723170TYA.CSV"
+def psql(_signals: Signals) -> int:
+    """A prompt of Postgres on the solar database; the server is started for it when it is not."""
+    postgres = EmbeddedPostgres(State(load_settings().home).postgres)
+    with contextlib.ExitStack() as undo:
+        if not postgres.attach():
+            undo.enter_context(postgres)
+        dsn = urlsplit(postgres.dsn("solar"))
+        # The password goes where other users of the machine cannot see it.
+        variables = os.environ | {"PGPASSWORD": dsn.password or ""}
+        target = ["-h", HOST, "-p", str(postgres.port), "-U", "solar", "solar"]
+        return subprocess.run([locate(None) / "psql", *target], env=variables).returncode
+
+
+def remove(_signals: Signals) -> int:
+    """Stop what is left of the stack, and remove its databases and files."""
+    state = State(load_settings().home)
+    if state.home.exists():
+        with state.held("it is being removed"):
+            stop(state.processes.glob("*.json"))
+            EmbeddedPostgres(state.postgres).remove()
+            shutil.rmtree(state.home)
+    return 0
+
+
+def _stack(signals: Signals) -> Stack:
+    os.environ.setdefault("SOLAR_WEATHER", f"file:{typical_year()}")
+    return Stack(load_settings(), signals)
+
+
+def _first_cycle(stack: Stack, api: AirflowApi, signals: Signals) -> str:
+    """One cycle with all that is known of it; the state it ended in."""
+    run_id, state = run_once(stack, api, signals)
+    told = summary(stack, run_id)
+    console.print()
+    if told is not None:
+        console.print(summary_table(told))
+    console.print(task_table(api.tasks(DAG_ID, run_id)))
+    if state != "success":
+        reason = told.error if told is not None and told.error else "see the logs of its tasks"
+        say(f"The cycle failed: {reason}", "red")
+    return state
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import requests
 
 from solar_stack.errors import StackError
 
-SECONDS = 20.0
+SECONDS = 60.0  # a busy machine may take its time
 
 
 class AirflowApi:
@@ -49,38 +49,41 @@ class AirflowApi:
 
     def has_dag(self, dag_id: str, since: datetime) -> bool:
         """Whether the DAG was found and parsed since some time."""
-        dag = self._request("GET", f"dags/{dag_id}", missing_ok=True)
+        dag = self.request("GET", f"dags/{dag_id}", missing_ok=True)
         return dag is not None and not dag["is_stale"] and _time(dag["last_parsed_time"]) >= since
 
     def import_errors(self) -> list[str]:
         """What Airflow says of the DAG files that it could not import."""
-        found = self._request("GET", "importErrors")["import_errors"]
+        found = self.request("GET", "importErrors")["import_errors"]
         return [f"{error['filename']}:\n{error['stack_trace']}" for error in found]
 
     def unpause(self, dag_id: str) -> None:
         """Let the DAG run on its schedule."""
-        self._request("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+        self.request("PATCH", f"dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run now; its identifier."""
-        run = self._request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})
+    def trigger(self, dag_id: str, logical_date: datetime | None = None, **parameters: Any) -> str:
+        """Start a run, of now or of another time; its identifier."""
+        date = logical_date.isoformat() if logical_date else None
+        body = {"logical_date": date, "conf": parameters}
+        run = self.request("POST", f"dags/{dag_id}/dagRuns", json=body)
         return str(run["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """One run: ``state``, ``start_date``, ``end_date`` and so on."""
-        return dict(self._request("GET", f"dags/{dag_id}/dagRuns/{run_id}"))
+        return dict(self.request("GET", f"dags/{dag_id}/dagRuns/{run_id}"))
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The latest runs, the newest first."""
         options = {"order_by": "-start_date", "limit": "20"}
-        return list(self._request("GET", f"dags/{dag_id}/dagRuns", params=options)["dag_runs"])
+        return list(self.request("GET", f"dags/{dag_id}/dagRuns", params=options)["dag_runs"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run: ``task_id``, ``state``, ``duration`` and so on."""
-        found = self._request("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        found = self.request("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return list(found["task_instances"])
 
-    def _request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
+    def request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
+        """Any other request; ``path`` below ``/api/v2/``, the answer's JSON."""
         url = f"{self.address}/api/v2/{path}"
         try:
             answer = self._session.request(method, url, timeout=SECONDS, **options)

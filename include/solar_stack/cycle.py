@@ -33,7 +33,7 @@ def run_once(stack: Stack, api: AirflowApi, signals: Signals) -> tuple[str, str]
         The identifier of the run and its state, ``success`` or ``failed``.
     """
     with step("Waiting for Airflow to read the DAG"):
-        _wait_for_dag(stack, api, signals)
+        wait_for_dag(stack, api, signals)
     with step("Running a cycle") as detail:
         run_id = _begin(stack, api, signals)
         while (state := api.run(DAG_ID, run_id)["state"]) not in FINISHED:
@@ -71,10 +71,9 @@ def summary(stack: Stack, run_id: str) -> RunSummary | None:
         return run_summary(connection, run_id)
 
 
-def finished_runs(
-    stack: Stack, api: AirflowApi, signals: Signals, known: set[str]
-) -> Iterator[tuple[str, str]]:
+def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[tuple[str, str]]:
     """The identifier and the state of each further run as it finishes, without an end."""
+    known = {run["dag_run_id"] for run in api.runs(DAG_ID) if run["state"] in FINISHED}
     while True:
         for run in reversed(api.runs(DAG_ID)):
             run_id = run["dag_run_id"]
@@ -85,7 +84,8 @@ def finished_runs(
         signals.pause(IDLE_SECONDS)
 
 
-def _wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals) -> None:
+def wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals) -> None:
+    """Until Airflow has read the DAG, since the stack was started."""
     deadline = time.monotonic() + PARSED_SECONDS
     while not api.has_dag(DAG_ID, stack.started_at):
         stack.watch()

@@ -26,7 +26,7 @@ from psycopg import sql
 
 from solar_stack.errors import StackError
 from solar_stack.ports import HOST, free_port, require_free
-from solar_stack.postgres_wheel import environment, major_version, programs, run, sized_settings
+from solar_stack.postgres_wheel import environment, locate, major_version, run, sized_settings
 from solar_stack.processes import end
 from solar_stack.state import write_private
 from solar_stack.unprivileged import as_user, can_enter, group_of, place_elsewhere, server_uid
@@ -37,6 +37,7 @@ PORT_SETTING = "SOLAR_POSTGRES_PORT"
 
 START_SECONDS = 300.0  # recovery after a power cut may replay gigabytes of log
 STOP_SECONDS = 60.0
+PORT_LINE = 3  # of postmaster.pid, counted from 0
 
 
 class EmbeddedPostgres:
@@ -135,6 +136,35 @@ class EmbeddedPostgres:
         os.close(self._lock)
         self._lock = None
 
+    def attach(self) -> bool:
+        """Take the address of the server that another program runs in this folder.
+
+        Returns
+        -------
+        bool
+            Whether there is one. It is not ours to stop.
+        """
+        if not self._password_file.exists() or not self._processes():
+            return False
+        pid_file = (self._cluster / "postmaster.pid").read_text().splitlines()
+        self.port = int(pid_file[PORT_LINE])
+        self._load_passwords()
+        return True
+
+    def remove(self) -> None:
+        """Stop the server and remove the cluster, also where it lies outside of the folder."""
+        if not self.folder.exists():
+            return
+        self._take_lock()
+        try:
+            self._end_server()
+            outside = self._cluster.parent
+            shutil.rmtree(self.folder)
+            if outside != self.folder:
+                shutil.rmtree(outside)
+        finally:
+            self.stop()
+
     def log_tail(self, lines: int = 15) -> str:
         """The end of the server's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -173,7 +203,7 @@ class EmbeddedPostgres:
 
     def _start(self) -> None:
         uid = server_uid(self._cluster)
-        binaries = programs(uid)
+        binaries = locate(uid)
         self._load_passwords()
         if not self._cluster.exists():
             self._make_cluster(binaries, uid)
@@ -224,6 +254,7 @@ class EmbeddedPostgres:
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         done = run([*command, "--no-instructions"], uid)
         if done.returncode:
+            shutil.rmtree(draft if reachable else home, ignore_errors=True)
             raise StackError(f"Postgres could not make its cluster in {draft}:\n{done.stderr}")
         self._password_file.unlink(missing_ok=True)
         access = draft / "pg_hba.conf"
@@ -340,8 +371,10 @@ class EmbeddedPostgres:
         """
         found = []
         for process in psutil.process_iter(["name"]):
-            if process.info["name"] == "postgres":
+            # Our own, just started, has not gone there yet.
+            ours = self._server is not None and process.pid == self._server.pid
+            if ours or process.info["name"] == "postgres":
                 with contextlib.suppress(psutil.Error):
-                    if Path(process.cwd()) == self._cluster:
+                    if ours or Path(process.cwd()) == self._cluster:
                         found.append(process)
         return found

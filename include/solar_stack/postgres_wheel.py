@@ -17,7 +17,7 @@ MIB = 1024**2
 GIB = 1024**3
 
 
-def programs(uid: int | None) -> Path:
+def locate(uid: int | None) -> Path:
     """Folder of the Postgres programs, in a place where a user can run them.
 
     Parameters
@@ -33,14 +33,19 @@ def programs(uid: int | None) -> Path:
     installed = max(package.glob("pginstall*/bin"), key=lambda folder: int(major_version(folder)))
     if uid is None or can_enter(installed / "postgres", uid):
         return installed
-    copy = ELSEWHERE / f"{WHEEL}-{wheel.version}-postgres-{major_version(installed)}"
+    # With the whole layout of the wheel: the programs find their libraries relative to themselves.
+    copy = ELSEWHERE / f"{WHEEL}-{wheel.version}"
     if not copy.exists():
         ELSEWHERE.mkdir(mode=0o755, parents=True, exist_ok=True)
         draft = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(installed.parent, draft, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        for folder in (installed.parent, libraries):
+            if folder.exists():
+                place = draft / folder.relative_to(package.parent)
+                shutil.copytree(folder, place, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", draft], check=True)
         draft.rename(copy)
-    return copy / installed.name
+    return copy / installed.relative_to(package.parent)
 
 
 def major_version(programs: Path) -> str:

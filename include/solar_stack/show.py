@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,11 @@ from rich.table import Table
 from solar_model.pipeline.summary import RunSummary
 
 console = Console(highlight=False)
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print a message as it is: no line breaks of ours in its paths and addresses."""
+    console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -32,12 +38,12 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
         def detail(text: str) -> None:
             nonlocal last
             if text != last and not console.is_terminal:
-                console.print(f"  … {text}")
+                say(f"  … {text}")
             last = text
             status.update(f"{title} … [dim]{text}, {time.monotonic() - started:.0f} s[/]")
 
         if not console.is_terminal:
-            console.print(f"{title} …")
+            say(f"{title} …")
         yield detail
     console.print(f"[green]✓[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
 
@@ -52,8 +58,8 @@ def summary_table(run: RunSummary) -> Table:
         ("status", run.status, f"attempt {run.attempt}"),
         ("households", run.households_queried, f"{run.households_quarantined or 0} set aside"),
         ("rows in energy_data", run.rows_stored, "one per household"),
-        ("checks passed", run.checks_passed, "contract and Great Expectations"),
-        ("weather", run.weather, f"seed {run.seed}"),
+        ("checks passed", run.checks_passed, "contract, expectations"),
+        ("weather", _weather(run), f"seed {run.seed}"),
     ]
     for name, value, note in rows:
         table.add_row(name, "–" if value is None else str(value), note)
@@ -72,6 +78,13 @@ def summary_table(run: RunSummary) -> Table:
     return table
 
 
+def _weather(run: RunSummary) -> str:
+    """The weather of a run in a few words; a file is recorded with its checksum."""
+    if isinstance(run.weather, dict) and "file" in run.weather:
+        return Path(run.weather["file"]).name
+    return str(run.weather)
+
+
 def task_table(tasks: Sequence[Mapping[str, Any]]) -> Table:
     """How long each task of a run took, as Airflow tells it."""
     table = Table(title="Tasks", title_justify="left")
@@ -88,7 +101,7 @@ def task_table(tasks: Sequence[Mapping[str, Any]]) -> Table:
 
 def run_line(run: RunSummary) -> str:
     """One line about a finished run."""
-    mark = "[green]✓[/]" if run.status == "completed" else "[red]✗[/]"
+    mark = "✓" if run.status == "completed" else "✗"
     end = run.finished_at
     seconds = f", {(end - run.started_at).total_seconds():.1f} s" if end else ""
     return (

@@ -17,7 +17,7 @@ from solar_stack.errors import StackError
 from solar_stack.ports import HOST, require_free
 from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.processes import Service
-from solar_stack.show import console, step
+from solar_stack.show import say, step
 from solar_stack.signals import Signals
 from solar_stack.state import State
 
@@ -96,14 +96,14 @@ class Stack:
                 continue
             if time.monotonic() - self._started[component.name] < RESTART_SECONDS:
                 raise StackError(_ended(component))
-            console.print(f"[yellow]![/] {_ended(component)}\nStarting it again.")
+            say(f"! {_ended(component)}\nStarting it again.", "yellow")
             self._start_component(component)
 
     def _stop_leftovers(self) -> None:
         records = self.state.processes.glob("*.json")
         names = processes.stop(records)
         if names:
-            console.print(f"Stopped what an earlier start left behind: {', '.join(names)}")
+            say(f"Stopped what an earlier start left behind: {', '.join(names)}")
 
     def _environment(self) -> dict[str, str]:
         secrets = self.state.secrets()
@@ -168,7 +168,7 @@ class Stack:
     def _stop(self) -> None:
         """Airflow first: the running tasks and the components still write to the database."""
         with contextlib.suppress(OSError):  # the terminal may be gone
-            console.print("Stopping …")
+            say("Stopping …")
         try:
             server = self.state.processes / "api-server.json"
             others = set(self.state.processes.glob("*.json")) - {server}

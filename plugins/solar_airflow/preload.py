@@ -13,11 +13,12 @@ import time
 
 from airflow.listeners import hookimpl
 
+from solar_model.pipeline import gate
+
 log = logging.getLogger(__name__)
 
 _HEAVY = (
     "airflow.sdk.execution_time.task_runner",
-    "great_expectations.expectations",
     "pandas",
     "pandera.polars",
     "polars",
@@ -25,7 +26,6 @@ _HEAVY = (
     "pvlib",
     "solar_airflow.operators",
     "solar_model.simulation",
-    "solar_model.pipeline.gate",
     "solar_model.pipeline.insertion",
     "solar_model.pipeline.notify",
     "solar_model.pipeline.runner",
@@ -44,4 +44,5 @@ def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name fo
         except ImportError:
             # Airflow swallows what a listener raises; tasks will say it again where it is seen.
             log.exception("Cannot preload %s: tasks that need it will fail", name)
+    gate.great_expectations()
     log.info("Preloaded %d libraries in %.1f s", len(_HEAVY), time.monotonic() - begin)

@@ -30,8 +30,10 @@ class Database:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    with server:
         yield server
+    server.remove()  # as root, the cluster may lie outside of the temporary folder
 
 
 @pytest.fixture

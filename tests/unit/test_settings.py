@@ -7,11 +7,9 @@ import re
 import pytest
 
 from solar_model.errors import ConfigurationError
-from solar_model.settings import PROJECT_ROOT, Settings, load_settings, parse_weather
+from solar_model.settings import PROJECT_ROOT, Settings, load_settings
 
 TEMPLATE = (PROJECT_ROOT / "env.template").read_text()
-# What `make run` alone reads is documented in the same file.
-STACK = {"SOLAR_PORT", "SOLAR_POSTGRES_PORT"}
 
 
 def documented() -> dict[str, str]:
@@ -20,7 +18,7 @@ def documented() -> dict[str, str]:
 
 def test_the_template_documents_every_setting_and_no_other():
     settings = {f"SOLAR_{name.upper()}" for name in Settings.model_fields}
-    assert set(documented()) - STACK == settings
+    assert set(documented()) == settings
 
 
 def test_the_template_shows_the_defaults(monkeypatch):
@@ -28,7 +26,7 @@ def test_the_template_shows_the_defaults(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     defaults = load_settings()
     for name, shown in documented().items():
-        if shown and name not in STACK:
+        if shown:
             value = getattr(defaults, name.removeprefix("SOLAR_").lower())
             assert str(value).endswith(shown), name
 
@@ -65,15 +63,3 @@ def test_exchanges_are_listed_in_order_or_are_the_folder_below_home(tmp_path):
     assert named.exchange_urls == ("file:///a", "file:///b")
     own = load_settings(exchanges=None, home=tmp_path)
     assert own.exchange_urls == ((tmp_path / "exchange").as_uri(),)
-
-
-@pytest.mark.parametrize(
-    ("text", "weather"),
-    [
-        ("0.9", 0.9),
-        ("stochastic", "stochastic"),
-        ("open-meteo, file:/a.epw,0.5", ("open-meteo", "file:/a.epw", 0.5)),
-    ],
-)
-def test_weather_as_text(text, weather):
-    assert parse_weather(text) == weather

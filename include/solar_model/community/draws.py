@@ -38,12 +38,12 @@ def uuid_words(user_id: pl.Series) -> tuple[U64, U64]:
     user_id : polars.Series of str, shape (n,)
         UUIDs with dashes, in upper or lower case.
     """
-    raw = user_id.str.replace_all("-", "", literal=True).str.decode("hex")
-    high, low = (
-        raw.bin.slice(offset, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
-        for offset in (0, 8)
+    raw = pl.col("user_id").str.replace_all("-", "", literal=True).str.decode("hex")
+    words = user_id.to_frame("user_id").select(
+        raw.bin.slice(offset, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").alias(name)
+        for name, offset in (("high", 0), ("low", 8))
     )
-    return high, low
+    return words["high"].to_numpy(), words["low"].to_numpy()
 
 
 def household_keys(user_id: pl.Series, seed: int) -> U64:

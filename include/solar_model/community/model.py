@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-import mesa
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from solar_model.community.battery import MICRO_PER_KWH, Batteries, Flows
 from solar_model.community.consumption import Consumption
 from solar_model.community.generation import PvArrays
 from solar_model.community.households import Households
+from solar_model.community.quiet_mesa import mesa
 from solar_model.community.sun import Sun, location_cells, sun_at
 from solar_model.community.weather import Sky, Weather, open_weather
 from solar_model.errors import InputError
@@ -70,7 +70,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         block_size: int = BLOCK_SIZE,
         threads: int | None = None,
     ) -> None:
-        super().__init__(rng=seed)
+        super().__init__(rng=abs(seed))  # mesa's own; every draw of ours is keyed by the seed
         self.households = households
         self.seed = seed
         self.tick = tick_index(parse_tick(start_time))
@@ -82,7 +82,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         self.sky: Sky
         size = len(households)
         self.flows = Flows(*(np.full(size, np.nan) for _ in Flows._fields))
-        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
         for start in range(0, size, block_size):
             HouseholdBlock(self, slice(start, min(start + block_size, size)))
         self._each_block(HouseholdBlock.move_in)
@@ -110,9 +110,8 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
 
     def _each_block(self, act: Callable[[HouseholdBlock], None]) -> None:
         # what ``self.agents.do`` does, on all processors: numpy lets go of the interpreter
-        with ThreadPoolExecutor(self._threads) as pool:
-            for _ in pool.map(act, self.agents):
-                pass
+        for _ in self._pool.map(act, self.agents):
+            pass
 
     def total(self, name: str) -> float:
         """Sum of a column of the last tick over the community [kWh].

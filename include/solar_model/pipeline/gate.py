@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -15,16 +15,13 @@ from solar_model.errors import ResultsError
 from solar_model.ticks import TIMESTAMP_FORMAT, timestamp_text
 from solar_model.validation import validate_results
 
-if TYPE_CHECKING:
-    import great_expectations as gx
-
 _DATE_PATTERN = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _TIMESTAMP_PATTERN = rf"^{_DATE_PATTERN}T(?:[01]\d|2[0-3]):(?:00|15|30|45):00$"
 _NEVER_NEGATIVE = ("generation_kwh", "consumption_kwh", "grid_import_kwh", "grid_export_kwh")
 _EXAMPLES = 3
 
 
-def suite(households: int, tick: datetime) -> gx.ExpectationSuite:
+def suite(households: int, tick: datetime) -> Any:
     """The expectations that a tick's results must meet, as Great Expectations knows them.
 
     Parameters
@@ -34,7 +31,7 @@ def suite(households: int, tick: datetime) -> gx.ExpectationSuite:
     tick : datetime.datetime
         The tick that was asked for.
     """
-    gx, expect = _great_expectations()
+    gx, expect = great_expectations()
     return gx.ExpectationSuite(
         name="results",
         expectations=[
@@ -76,13 +73,13 @@ _RESIDUALS = {
 }
 
 
-def _great_expectations() -> tuple[Any, Any]:
-    # It calls home at import when it may; and its import takes seconds, so only when it is used.
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+def great_expectations() -> tuple[Any, Any]:
+    """Import Great Expectations and its expectations: seconds, so only where they are used."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # it calls home at import
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     import great_expectations.expectations as expect
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     return gx, expect
 
 
@@ -121,7 +118,7 @@ def check(results: pl.DataFrame, households: pl.DataFrame, tick: datetime) -> in
 
 def run_suite(results: pl.DataFrame, households: int, tick: datetime) -> Any:
     """Great Expectations' own result for a tick's results."""
-    gx, _ = _great_expectations()
+    gx, _ = great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     frame = results.with_columns(

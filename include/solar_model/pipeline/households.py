@@ -15,7 +15,6 @@ from solar_model.files import Manifest, write_users
 from solar_model.intake import split_households
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
-from solar_model.settings import parse_weather
 from solar_model.ticks import TICK, input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
@@ -139,7 +138,9 @@ def write_input(
     quarantined : int
         Households set aside.
     """
-    good, rejected = split_households(_with_states(snapshot))
+    # as text: what is no number must reach the contract's check, not stop the reader
+    good, rejected = split_households(pl.read_csv(snapshot.households.path, infer_schema=False))
+    good = _carry_states(good, snapshot.states.path)
     path = Path(cycle.work_dir) / input_file_name(cycle.tick_start)
     write_users(good, path)
     Manifest.of(
@@ -167,27 +168,20 @@ def _weather(connection: Connection, cycle: Cycle, default: str) -> Any:
         recorded = runs.recorded_weather(connection, cycle.run_id)
         if recorded is not None:
             return recorded
-    return parse_weather(cycle.weather or default)
+    return cycle.weather or default
 
 
-def _with_states(snapshot: Snapshot) -> pl.DataFrame:
-    # as text: what is no number must reach the contract's check, not stop the reader
-    households = pl.read_csv(snapshot.households.path, infer_schema=False)
-    states = pl.read_csv(
-        snapshot.states.path,
-        schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64},
-    )
-    if "battery_soc_kwh" not in households.columns:
-        households = households.with_columns(battery_soc_kwh=pl.lit(None, pl.String))
-    capacity = pl.col("battery_capacity_kwh").cast(pl.Float64, strict=False)
-    # a smaller battery than a tick ago cannot hold more than it can hold
+def _carry_states(households: pl.DataFrame, states_file: Path) -> pl.DataFrame:
+    """Give batteries without a known state the one that the tick before left them in."""
+    states = pl.read_csv(states_file, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64})
+    known = pl.col("battery_soc_kwh") if "battery_soc_kwh" in households.columns else pl.lit(None)
     carried = pl.when(pl.col("previous_soc_kwh").is_not_null()).then(
-        pl.min_horizontal("previous_soc_kwh", capacity)
+        # a smaller battery than a tick ago cannot hold more than it can hold
+        pl.min_horizontal("previous_soc_kwh", "battery_capacity_kwh")
     )
     return (
-        households.with_columns(pl.col("user_id").str.to_lowercase())
-        .join(states, on="user_id", how="left")
-        .with_columns(battery_soc_kwh=pl.coalesce("battery_soc_kwh", carried.cast(pl.String)))
+        households.join(states, on="user_id", how="left")
+        .with_columns(battery_soc_kwh=pl.coalesce(known, carried))
         .drop("previous_soc_kwh")
-        .sort("user_id", nulls_last=True)
+        .sort("user_id")
     )

@@ -25,6 +25,8 @@ from solar_model.pipeline.references import FileReference
 
 Connection = psycopg.Connection[Any]
 
+_JSON_COLUMNS = {"weather", "timings_s"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -95,8 +97,7 @@ def recorded_weather(connection: Connection, run_id: str) -> Any:
 def record(connection: Connection, run_id: str, **columns: Any) -> None:
     """Set columns of a run's row; the caller commits."""
     values = {
-        name: Jsonb(value) if isinstance(value, dict | list) else value
-        for name, value in columns.items()
+        name: Jsonb(value) if name in _JSON_COLUMNS else value for name, value in columns.items()
     }
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values

@@ -8,7 +8,7 @@ from uuid import uuid4
 import polars as pl
 import pytest
 
-from solar_model.errors import ConfigurationError
+from solar_model.errors import ConfigurationError, InputError
 from solar_model.files import Manifest, read_users
 from solar_model.pipeline import households, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
@@ -100,7 +100,7 @@ def test_nulls_become_the_stated_defaults_and_no_panels_means_not_taking_part(ba
     manifest = Manifest.read(file.path)
     manifest.verify(file.path)
     assert (manifest.rows, manifest.tick, manifest.seed) == (1, "2024-09-11T14:15:00", 7)
-    assert manifest.weather == 0.8
+    assert manifest.weather == "0.8"
     assert this.tick_start == TICK
 
 
@@ -194,7 +194,10 @@ def test_an_outage_does_not_reset_the_batteries(backend, tmp_path):
 def test_a_rerun_takes_the_recorded_weather_unless_told_otherwise(backend, tmp_path):
     add(backend)
     *_, file, this = take(backend, tmp_path, weather="0.4")
-    assert Manifest.read(file.path).weather == 0.4
+    assert Manifest.read(file.path).weather == "0.4"
+    runs.record(backend, this.run_id, weather="stochastic")
+    *_, file, _ = take(backend, tmp_path)
+    assert Manifest.read(file.path).weather == "stochastic"
     runs.record(backend, this.run_id, weather={"clear_sky_index": 0.7})
     *_, file, _ = take(backend, tmp_path)
     assert Manifest.read(file.path).weather == {"clear_sky_index": 0.7}
@@ -213,6 +216,13 @@ def test_the_query_can_be_replaced(backend, tmp_path):
     store(backend, TICK - QUARTER, {user: 1.0})
     rows, *_ = take(backend, tmp_path, sql_file=own)
     assert (rows[user]["panel_count"], rows[user]["battery_soc_kwh"]) == (4, 6.5)
+
+
+def test_a_query_that_lacks_a_column_is_told_which(backend, tmp_path):
+    own = tmp_path / "own.sql"
+    own.write_text("SELECT user_id, panel_count FROM user_systems")
+    with pytest.raises(InputError, match="panel_wattage, battery_capacity_kwh"):
+        take(backend, tmp_path, sql_file=own)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,10 @@ def test_the_cycle_is_the_nine_tasks_in_order(bag):
 
 
 def test_what_cannot_pass_is_not_retried_and_what_can_is(bag):
+    import psycopg
+    import requests
     from airflow.sdk import RetryAction
+    from airflow.sdk.exceptions import AirflowTaskTimeout
 
     from solar_model.errors import ConfigurationError, InputError, ResultsError, TransferError
 
@@ -74,7 +77,21 @@ def test_what_cannot_pass_is_not_retried_and_what_can_is(bag):
     def action(error: Exception) -> RetryAction:
         return policy.evaluate(error, try_number=1, max_tries=3).action
 
-    for error in (ResultsError(""), InputError(""), ConfigurationError("")):
+    for error in (
+        ResultsError(""),
+        InputError(""),
+        ConfigurationError(""),
+        psycopg.errors.UndefinedColumn(),
+        KeyError(),
+    ):
         assert action(error) == RetryAction.FAIL, error
-    for error in (TransferError(""), ConnectionError(""), TimeoutError("")):
+    for error in (
+        TransferError(""),
+        ConnectionError(),
+        TimeoutError(),
+        psycopg.OperationalError(),
+        psycopg.errors.QueryCanceled(),
+        requests.ConnectTimeout(),
+        AirflowTaskTimeout(),
+    ):
         assert action(error) == RetryAction.DEFAULT, error

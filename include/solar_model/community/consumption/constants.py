@@ -36,13 +36,16 @@ def clock(hour: int, minute: int = 0) -> int:
 class Phase:
     """A stretch of constant power within an appliance's run.
 
-    ``pause`` minutes after the previous phase it draws between ``watts`` (one value per household,
-    for as long as it owns the appliance) for between ``minutes`` (drawn each time).
+    Attributes
+    ----------
+    minutes : tuple of int
+        Shortest and longest, drawn for each run [min].
+    watts : tuple of int
+        Least and most, drawn for each household and kept [W].
     """
 
     minutes: tuple[int, int]
     watts: tuple[int, int]
-    pause: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Appliance:
     is_attended : bool
         Whether it stops when the person goes out or to bed.
     owners : tuple of float
-        Share of households that have it, for 1, 2, 3, and 4 or more people.
+        Share of households that have it, for 1, 2, 3, and 5 or more people.
     on_free_days, in_winter : float
         Relative change of the runs per day on free days, and on the coldest day (the opposite on
         the warmest).
@@ -102,8 +105,8 @@ class Appliance:
 APPLIANCES = (
     Appliance(
         "breakfast", 0, "wake", (8, 40), 8, "skip",
-        (Phase((10, 22), (500, 1300)),),
-        per_day=0.85, per_day_each=0.14, in_winter=0.05,
+        (Phase((12, 28), (600, 1400)),),
+        per_day=0.95, per_day_each=0.16, in_winter=0.05,
     ),
     Appliance(
         "second breakfast", 1, "wake", (8, 50), 10, "skip",
@@ -111,14 +114,14 @@ APPLIANCES = (
         per_day=0.5, per_day_each=0.1,
     ),
     Appliance(
-        "bathroom", 2, "wake", (5, 35), 10, "skip",
+        "bathroom", 0, "wake", (5, 35), 10, "skip",
         (Phase((8, 18), (500, 1200)),),
-        per_day=0.1, per_day_each=0.2,
+        per_day=0.35, per_day_each=0.12,
     ),
     Appliance(
-        "lunch", 0, "clock", (clock(11), clock(13, 20)), 20, "skip",
-        (Phase((35, 70), (450, 1300)),),
-        per_day=0.70, per_day_each=0.10, on_free_days=0.05, in_winter=0.08,
+        "lunch", 0, "clock", (clock(10, 30), clock(13, 10)), 25, "skip",
+        (Phase((40, 80), (450, 1250)),),
+        per_day=0.48, per_day_each=0.08, on_free_days=0.05, in_winter=0.12,
     ),
     Appliance(
         "second lunch", 1, "clock", (clock(11, 30), clock(13, 30)), 25, "skip",
@@ -136,36 +139,41 @@ APPLIANCES = (
         per_day=0.08, per_day_each=0.03, on_free_days=0.6, in_winter=0.25,
     ),
     Appliance(
+        "meal with guests", 0, "clock", (clock(11), clock(19, 30)), 60, "skip",
+        (Phase((35, 65), (1900, 3800)),),
+        per_day=0.055, per_day_each=0.002, on_free_days=0.6, in_winter=0.2,
+    ),
+    Appliance(
         "dinner", 0, "clock", (clock(17), clock(20, 40)), 25, "wait",
-        (Phase((30, 60), (450, 1250)),),
-        per_day=0.60, per_day_each=0.07, in_winter=0.08,
+        (Phase((35, 70), (500, 1500)),),
+        per_day=0.47, per_day_each=0.04, in_winter=0.15,
     ),
     Appliance(
         "dinner in the oven", 1, "clock", (clock(16, 50), clock(20)), 30, "wait",
         (Phase((35, 65), (900, 1600)),),
-        per_day=0.11, per_day_each=0.03, on_free_days=0.2, in_winter=0.15,
+        per_day=0.09, per_day_each=0.03, on_free_days=0.2, in_winter=0.15,
     ),
     Appliance(
-        "evening tea", 0, "clock", (clock(19, 30), clock(22)), 30, "wait",
+        "evening tea", 0, "clock", (clock(19), clock(22, 40)), 30, "wait",
         (Phase((8, 16), (600, 1200)),),
-        per_day=0.55, per_day_each=0.08, in_winter=0.2,
+        per_day=0.4, per_day_each=0.06, in_winter=0.2,
     ),
     Appliance(
-        "dishwasher", 0, "clock", (clock(8), clock(21, 40)), 60, "wait",
-        (Phase((50, 75), (700, 1100)),),
-        per_day=0.45, per_day_each=0.14, is_attended=False,
-        owners=(0.5, 0.75, 0.85, 0.9),
+        "dishwasher", 0, "clock", (clock(8), clock(22)), 60, "wait",
+        (Phase((60, 100), (550, 1100)),),
+        per_day=0.38, per_day_each=0.14, is_attended=False,
+        owners=(0.5, 0.72, 0.78, 0.92),
     ),
     Appliance(
-        "washing machine", 0, "clock", (clock(7, 30), clock(18)), 90, "wait",
-        (Phase((20, 34), (1300, 1900), pause=5), Phase((50, 80), (150, 300))),
-        per_day=0.26, per_day_each=0.14, is_attended=False, on_free_days=0.3,
+        "washing machine", 0, "clock", (clock(7), clock(17, 30)), 90, "wait",
+        (Phase((25, 45), (900, 1500)), Phase((50, 80), (150, 300))),
+        per_day=0.20, per_day_each=0.17, is_attended=False, on_free_days=0.3,
     ),
     Appliance(
-        "tumble dryer", 0, "clock", (clock(9, 30), clock(19)), 90, "wait",
-        (Phase((50, 90), (600, 2000)),),
-        per_day=0.24, per_day_each=0.12, is_attended=False,
-        owners=(0.25, 0.4, 0.5, 0.6), on_free_days=0.3, in_winter=0.3,
+        "tumble dryer", 0, "clock", (clock(9), clock(19)), 100, "wait",
+        (Phase((70, 120), (700, 2500)),),
+        per_day=0.13, per_day_each=0.095, is_attended=False,
+        owners=(0.25, 0.38, 0.44, 0.66), on_free_days=0.3, in_winter=0.3,
     ),
     Appliance(
         "vacuum cleaner or iron", 0, "clock", (clock(9), clock(18)), 120, "wait",
@@ -173,9 +181,9 @@ APPLIANCES = (
         per_day=0.2, per_day_each=0.06, on_free_days=0.3,
     ),
     Appliance(
-        "television", 0, "clock", (clock(17, 30), clock(20, 40)), 30, "wait",
-        (Phase((100, 240), (70, 200)),),
-        per_day=0.85, per_day_each=0.05, in_winter=0.08,
+        "television", 0, "clock", (clock(17, 30), clock(21)), 30, "wait",
+        (Phase((100, 240), (60, 160)),),
+        per_day=0.85, per_day_each=0.05, in_winter=0.12,
     ),
     Appliance(
         "second screen", 1, "clock", (clock(17, 30), clock(21)), 45, "wait",
@@ -183,9 +191,9 @@ APPLIANCES = (
         per_day=0.55, per_day_each=0.05, in_winter=0.08,
     ),
     Appliance(
-        "computer games", 2, "clock", (clock(15, 30), clock(20, 30)), 60, "wait",
+        "computer games", 2, "clock", (clock(14), clock(20)), 60, "wait",
         (Phase((75, 180), (100, 400)),),
-        per_day=0.1, per_day_each=0.22, in_winter=0.08,
+        per_day=0.0, per_day_each=0.14, in_winter=0.12,
     ),
     Appliance(
         "home office or hobby", 1, "clock", (clock(8, 30), clock(16)), 60, "skip",
@@ -196,27 +204,27 @@ APPLIANCES = (
 
 
 # ── People [HETUS], [OCC] ────────────────────────────────────────────────────────────────────────
-# Shares of households of 1, 2, 3, and 4 or more people in which nobody goes out to work, and of
+# Shares of households of 1, 2, 3, and 5 or more people in which nobody goes out to work, and of
 # adults of the others who have work away from home.
-RETIRED_SHARE = (0.36, 0.42, 0.06, 0.04)
-ADULT_WORKS = (0.66, 0.80)
+RETIRED_SHARE = (0.36, 0.40, 0.05, 0.03)
+ADULT_WORKS = (0.58, 0.84)
 # Work away from home on a working day, the rest being leave, illness and work at home.
-WORKDAY_SHARE = 0.86
-WORKDAY_WAKE = (clock(5, 20), clock(7, 40))
+WORKDAY_SHARE = 0.80
+WORKDAY_WAKE = (clock(5), clock(7, 30))
 SCHOOL_WAKE = (clock(6, 10), clock(7, 20))
 FREE_WAKE = (clock(6, 20), clock(9, 40))
 WAKE_MOOD_MINUTES = 25
 LEAVE_AFTER_WAKE = (35, 100)
 WORK_AWAY = (360, 640)
-SCHOOL_AWAY = (330, 560)
+SCHOOL_AWAY = (390, 600)
 AWAY_MOOD_MINUTES = 60
-SLEEP = (clock(21, 30), clock(0, 40))
+SLEEP = (clock(21, 40), clock(1))
 SLEEP_MOOD_MINUTES = 45
 LATE_EVENING_MINUTES = 40
 # Nobody goes to bed sooner after coming home; what waited for the return starts within this time.
 EVENING_AT_LEAST_MINUTES = 90
 # Days without work: an outing of some hours, less often in the cold.
-OUTING_SHARE = 0.7
+OUTING_SHARE = 0.75
 OUTING_IN_WINTER = -0.1
 OUTING_LEAVE = (clock(9), clock(17))
 OUTING_AWAY = (60, 330)
@@ -224,35 +232,37 @@ OUTING_AWAY = (60, 330)
 HOLIDAY_WEEK_SHARE = 0.045
 HOLIDAY_WEEK_IN_WINTER = -0.5
 
+# ── Seasons ──────────────────────────────────────────────────────────────────────────────────────
+# They swing less towards the equator; fully from this latitude on.
+FULL_SEASON_LATITUDE_DEG = 45.0
+
 # ── What runs without a start ────────────────────────────────────────────────────────────────────
 # Standby and always-on devices.
-STANDBY_W = 52.0
-STANDBY_EACH_W = 24.0
+STANDBY_W = 29.0
+STANDBY_EACH_W = 29.0
 # Fridges and freezers [CREST: 110 to 190 W for 14 to 22 min at a time]: about a fifth of the
 # electricity of a household [BDEW].
-FRIDGE_W = (70.0, 130.0)
+FRIDGE_W = (65.0, 120.0)
 FRIDGE_PERIOD_MINUTES = (35.0, 75.0)
 FRIDGE_DUTY = (0.25, 0.40)
 FRIDGE_DUTY_EACH = 0.035
 # Pump and controls of the heating, for homes with their own.
-PUMP_SHARE = 0.75
-PUMP_W = (25.0, 75.0)
+PUMP_SHARE = 0.8
+PUMP_W = (25.0, 85.0)
 PUMP_MILDEST = -0.45  # it stands still below this cold, on the scale of ``northern_cold``
 # Light, of the first person at home and awake in the dark and of each further one [BDEW: 8 %].
-LIGHT_W = 105.0
-LIGHT_EACH_W = 26.0
+LIGHT_W = 116.0
+LIGHT_EACH_W = 24.0
 # Light is switched on from this long before sunset, fully after the second time has passed.
 DUSK_LEAD_MINUTES = 40.0
 DUSK_MINUTES = 80.0
 # Small electronics of the first person at home and awake, and of each further one [BDEW: 17 %].
-ELECTRONICS_W = 64.0
-ELECTRONICS_EACH_W = 28.0
+ELECTRONICS_W = 52.0
+ELECTRONICS_EACH_W = 22.0
 
 # ── Spread between households: sigma of a log-normal with mean 1 ─────────────────────────────────
-USE_SIGMA = 0.36
+USE_SIGMA = 0.37
 STANDBY_SIGMA = 0.55
 APPLIANCE_SIGMA = 0.35
 LIGHT_SIGMA = 0.40
 ELECTRONICS_SIGMA = 0.40
-# Temperature swings by season less towards the equator; full swing from this latitude on.
-FULL_SEASON_LATITUDE_DEG = 45.0

@@ -88,7 +88,7 @@ class Consumption:
         appliances = _appliance_watt_minutes(self._plan, self._traits.appliances.watts, minute)
         return (
             appliances + self._ambient_watt_minutes(minute) + self._fridge_watt_minutes(tick)
-        ) / (_WATT_MINUTES_PER_KWH)
+        ) / _WATT_MINUTES_PER_KWH
 
     def _begin(self, days: list[DiaryDay]) -> None:
         self._days = days

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from solar_model.community.consumption import constants as c
 from solar_model.community.consumption.calendar import MINUTES_PER_DAY
-from solar_model.community.consumption.traits import I16, PEOPLE, Traits
+from solar_model.community.consumption.traits import I16, PEOPLE, Traits, between
 from solar_model.community.draws import F32, U64, draw_bits, four_uniforms
 
 _DAY, _WEEK, _APPLIANCE = 1_000, 1_001, 100
@@ -97,14 +97,11 @@ def _occupants(traits: Traits, days: Days, keys: U64, people: F32) -> tuple[I16,
         ) + _around(c.WAKE_MOOD_MINUTES, rise)
         out = up + traits.habits.leave_after[person]
         # who gets up late goes out late
-        outing = np.float32(c.OUTING_LEAVE[0]) + rise * np.float32(
-            c.OUTING_LEAVE[1] - c.OUTING_LEAVE[0]
-        )
-        out = np.where(to_work, out, np.maximum(out, outing))
+        out = np.where(to_work, out, np.maximum(out, between(c.OUTING_LEAVE, rise)))
         away = np.where(
             to_work,
             traits.habits.away[person] + _around(c.AWAY_MOOD_MINUTES, stay),
-            np.float32(c.OUTING_AWAY[0]) + stay * np.float32(c.OUTING_AWAY[1] - c.OUTING_AWAY[0]),
+            between(c.OUTING_AWAY, stay),
         )
         home = out + away
         to_bed = traits.habits.sleep[person] + late + _around(c.SLEEP_MOOD_MINUTES, tire)
@@ -145,21 +142,17 @@ def _appliance_runs(
             on_return = back + (delay * np.float32(c.EVENING_AT_LEAST_MINUTES)).astype(np.int16)
             start = np.where(is_out, on_return, start)
             is_out = np.False_
-        is_there = (start >= wake) & (start < sleep) & ~is_out
-        is_on = is_there & (runs < per_day)
+        is_on = (start >= wake) & (start < sleep) & ~is_out & (runs < per_day)
 
         # more than once a day is one longer run
-        stretch = np.maximum(per_day, np.float32(1.0))
+        stretch = np.maximum(per_day, np.float32(1.0)) * is_on
         limit = np.where(start < leave, leave, sleep) if appliance.is_attended else days.minutes
         for phase in appliance.phases:
-            begin = np.minimum(start + np.int16(phase.pause), limit)
-            minutes = stretch * (
-                np.float32(phase.minutes[0])
-                + length * np.float32(phase.minutes[1] - phase.minutes[0])
-            )
-            minutes = np.minimum(minutes * is_on, np.float32(MINUTES_PER_DAY))
-            start = np.minimum(begin + minutes.astype(np.int16), limit)
-            starts[row], ends[row] = begin, np.maximum(start, begin)
+            minutes = stretch * between(phase.minutes, length)
+            minutes = np.minimum(minutes, np.float32(MINUTES_PER_DAY)).astype(np.int16)
+            starts[row] = start
+            start = np.maximum(start, np.minimum(start + minutes, limit))
+            ends[row] = start
             row += 1
     return starts, ends
 

@@ -126,7 +126,7 @@ def draw_traits(households: Households, seed: int) -> Traits:
         appliances=_appliances(keys, size, use),
         fridges=_fridges(keys, size),
         standby_w=standby_w * _log_normal(standby_level, c.STANDBY_SIGMA),
-        pump_w=_between(c.PUMP_W, pump_level) * (pump_owner < np.float32(c.PUMP_SHARE)),
+        pump_w=between(c.PUMP_W, pump_level) * (pump_owner < np.float32(c.PUMP_SHARE)),
         light=use * _log_normal(light_level, c.LIGHT_SIGMA),
         electronics=use * _log_normal(electronics_level, c.ELECTRONICS_SIGMA),
     )
@@ -146,11 +146,11 @@ def _habits(keys: U64, is_retired: NDArray[np.bool_]) -> Habits:
         else:
             usual_wake, usual_away = c.SCHOOL_WAKE, c.SCHOOL_AWAY
         # one level for both: who gets up early for work does so on free days
-        wake_workday[person] = _between(usual_wake, wake_level)
-        wake_free[person] = _between(c.FREE_WAKE, wake_level)
-        leave_after[person] = _between(c.LEAVE_AFTER_WAKE, job_level)
-        away[person] = _between(usual_away, away_level)
-        sleep[person] = _between(c.SLEEP, sleep_level)
+        wake_workday[person] = between(usual_wake, wake_level)
+        wake_free[person] = between(c.FREE_WAKE, wake_level)
+        leave_after[person] = between(c.LEAVE_AFTER_WAKE, job_level)
+        away[person] = between(usual_away, away_level)
+        sleep[person] = between(c.SLEEP, sleep_level)
     return Habits(works, wake_workday, wake_free, leave_after, away, sleep)
 
 
@@ -162,12 +162,12 @@ def _appliances(keys: U64, size: F32, use_factor: F32) -> Appliances:
     row = 0
     for index, appliance in enumerate(c.APPLIANCES):
         start_level, owner, use_level, watts_level = four_uniforms(keys, _APPLIANCE + index)
-        usual_start[index] = _between(appliance.usual_start, start_level)
+        usual_start[index] = between(appliance.usual_start, start_level)
         use[index] = use_factor * _log_normal(use_level, c.APPLIANCE_SIGMA)
         if min(appliance.owners) < 1.0:
             use[index] *= owner < _by_size(appliance.owners, size)
         for phase in appliance.phases:
-            watts[row] = _between(phase.watts, watts_level)
+            watts[row] = between(phase.watts, watts_level)
             row += 1
     return Appliances(usual_start, use, watts)
 
@@ -175,21 +175,22 @@ def _appliances(keys: U64, size: F32, use_factor: F32) -> Appliances:
 def _fridges(keys: U64, size: F32) -> Fridges:
     watts_level, period_level, duty_level, phase = four_uniforms(keys, _FRIDGE)
     further_people = np.clip(size - np.float32(1.0), np.float32(0.0), np.float32(5.0))
-    duty = _between(c.FRIDGE_DUTY, duty_level) + np.float32(c.FRIDGE_DUTY_EACH) * further_people
+    duty = between(c.FRIDGE_DUTY, duty_level) + np.float32(c.FRIDGE_DUTY_EACH) * further_people
     return Fridges(
-        watts=_between(c.FRIDGE_W, watts_level).astype(np.float64),
+        watts=between(c.FRIDGE_W, watts_level).astype(np.float64),
         duty=duty.astype(np.float64),
-        cycles_per_minute=1.0 / _between(c.FRIDGE_PERIOD_MINUTES, period_level).astype(np.float64),
+        cycles_per_minute=1.0 / between(c.FRIDGE_PERIOD_MINUTES, period_level).astype(np.float64),
         phase=phase.astype(np.float64),
     )
 
 
-def _between(ends: tuple[float, float], level: F32) -> F32:
+def between(ends: tuple[float, float], level: F32) -> F32:
+    """Numbers spread evenly over a range by levels in [0, 1)."""
     return np.float32(ends[0]) + np.float32(ends[1] - ends[0]) * level
 
 
 def _by_size(shares: tuple[float, float, float, float], size: F32) -> F32:
-    return np.interp(size, (1.0, 2.0, 3.0, 4.0), shares).astype(np.float32)
+    return np.interp(size, (1.0, 2.0, 3.0, 5.0), shares).astype(np.float32)
 
 
 # A table, not a formula: a look-up gives the same bits on every processor.

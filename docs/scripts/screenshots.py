@@ -1,0 +1,98 @@
+"""Take the README's pictures anew: real cycles in a real Airflow, seen by a headless Chromium.
+
+    make screenshots
+
+Starts the stack in a temporary folder, runs a few cycles of a summer's day, and writes
+``docs/figures/airflow-grid.png`` and ``docs/figures/cycle-summary.svg``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
+
+from solar_model.settings import PROJECT_ROOT, load_settings
+from solar_stack.airflow import ADMIN
+from solar_stack.api import AirflowApi
+from solar_stack.cycle import DAG_ID, FINISHED, run_once, summary
+from solar_stack.ports import free_port
+from solar_stack.show import summary_table, task_table
+from solar_stack.signals import Signals
+from solar_stack.stack import Stack
+from solar_stack.weather import typical_year
+
+FIGURES = PROJECT_ROOT / "docs" / "figures"
+FIRST_TICK = datetime(2024, 6, 11, 15, 0, tzinfo=UTC)
+CYCLES = 12
+SIZE = {"width": 1280, "height": 760}
+
+
+def main() -> None:
+    """Boot, run, look, and leave nothing behind."""
+    os.environ["SOLAR_WEATHER"] = f"file:{typical_year()}"
+    with tempfile.TemporaryDirectory(prefix="solar-screenshots-") as home:
+        settings = load_settings(home=Path(home), port=free_port(), postgres_port=free_port())
+        signals = Signals()
+        stack = Stack(settings, signals)
+        with signals.watched(), stack.up() as api:
+            run_once(stack, api, signals)
+            for number in range(CYCLES):
+                last = run_tick(api, FIRST_TICK + number * timedelta(minutes=15), signals)
+            draw_summary(stack, api, last)
+            look(stack.address, stack.state.secrets().admin_password)
+
+
+def run_tick(api: AirflowApi, tick: datetime, signals: Signals) -> str:
+    """A cycle of a tick, from its trigger to its end; its Airflow run."""
+    run_id = api.trigger(DAG_ID, tick)
+    while api.run(DAG_ID, run_id)["state"] not in FINISHED:
+        signals.pause(0.3)
+    return run_id
+
+
+def draw_summary(stack: Stack, api: AirflowApi, run_id: str) -> None:
+    """What ``make cycle`` prints, as a picture."""
+    told = summary(stack, run_id)
+    if told is None:
+        raise SystemExit(f"the database knows nothing of {run_id}")
+    console = Console(record=True, width=88, file=io.StringIO())
+    console.print(summary_table(told))
+    console.print(task_table(api.tasks(DAG_ID, run_id)))
+    console.save_svg(str(FIGURES / "cycle-summary.svg"), title="make cycle")
+
+
+def look(address: str, password: str) -> None:
+    """The grid of the DAG, as the operator sees it after logging in."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport=SIZE, device_scale_factor=1.5)
+        log_in(page, address, password)
+        page.goto(f"{address}/dags/{DAG_ID}")
+        page.get_by_text("clean_up").first.wait_for()
+        time.sleep(3)  # the charts move into place
+        page.screenshot(path=FIGURES / "airflow-grid.png")
+        browser.close()
+
+
+def log_in(page: Page, address: str, password: str) -> None:
+    """Through the login form."""
+    page.goto(f"{address}/")
+    page.locator("input[name=username]").fill(ADMIN)
+    page.locator("input[name=password]").fill(password)
+    page.locator("button[type=submit]").click()
+    page.wait_for_url(lambda url: "login" not in url)
+
+
+if __name__ == "__main__":
+    main()

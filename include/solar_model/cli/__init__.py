@@ -1,0 +1,49 @@
+"""The command ``solar``: one module per group of commands, heavy imports only where they run.
+
+Exit codes: 0 when all is well, 1 when something is wrong with the data or the world (the message
+says what), 2 when the command itself makes no sense.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from solar_model.errors import SolarModelError
+
+
+class _Plainly(typer.core.TyperGroup):
+    """Errors made on purpose are told in a sentence, not in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SolarModelError as error:
+            typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Plainly,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+    help="""
+    Simulate a solar community, quarter of an hour by quarter of an hour.
+
+    Try it:
+
+        solar sample 1000 users.csv
+
+        solar simulate users.csv results.csv --steps 96 --start-time 2024-06-11
+
+        solar validate results.csv --input users.csv
+
+        solar plot results.csv -o day.png
+
+    Settings such as the site's place and time zone come from SOLAR_* environment variables.
+    """,
+)
+
+from solar_model.cli import community, db  # noqa: E402, F401  (they register on the app)

@@ -1,0 +1,115 @@
+"""Pictures of results: where energy came from, and where it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from solar_model.errors import InputError
+from solar_model.ticks import TICK, TICK_HOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# The stack, from the axis up: three ways to serve the load, then two uses of what is left.
+_LAYERS = {
+    "Sun, used directly": ("direct_kwh", "#f2b701"),
+    "From batteries": ("battery_discharge_kwh", "#3b8f6b"),
+    "From the grid": ("grid_import_kwh", "#8c8c8c"),
+    "Into batteries": ("battery_charge_kwh", "#9bd3bb"),
+    "Into the grid": ("grid_export_kwh", "#f8e3a0"),
+}
+
+
+def plot_results(results: pl.DataFrame, user_id: str | None = None) -> Figure:
+    """Draw mean power and state of charge over time.
+
+    Parameters
+    ----------
+    results : polars.DataFrame
+        Rows of the results contract.
+    user_id : str, optional
+        One household; by default the sum of all.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Upper part: what served the load (stacked up to the line of consumption) and, on top,
+        what the sun gave beyond it [kW]. Lower part: energy in the batteries [kWh].
+
+    Raises
+    ------
+    InputError
+        When there are no rows, or none of this household.
+    """
+    from matplotlib.dates import ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    rows = results
+    title = f"{results['user_id'].n_unique():,} households"
+    if user_id is not None:
+        rows = results.filter(pl.col("user_id") == user_id.lower())
+        title = f"Household {user_id.lower()}"
+    if rows.is_empty():
+        raise InputError("there is nothing to draw", column="user_id", value=user_id)
+    energy = (
+        rows.group_by("timestamp")
+        .agg(pl.selectors.float().sum())
+        .sort("timestamp")
+        .with_columns(
+            direct_kwh=pl.col("generation_kwh")
+            - pl.col("battery_charge_kwh")
+            - pl.col("grid_export_kwh")
+        )
+    )
+    # a tick lasts from its stamp to the next: draw steps, and close the last one
+    edges = [*energy["timestamp"], energy["timestamp"][-1] + TICK]
+
+    def steps(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        values = energy[name].to_numpy()
+        return np.append(values, values[-1])
+
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    power, state = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    power.stackplot(
+        edges,
+        *(steps(column) / TICK_HOURS for column, _ in _LAYERS.values()),
+        labels=list(_LAYERS),
+        colors=[colour for _, colour in _LAYERS.values()],
+        step="post",
+    )
+    power.step(
+        edges, steps("consumption_kwh") / TICK_HOURS, where="post", color="black", label="Load"
+    )
+    power.set(ylabel="Mean power [kW]", title=title, ylim=(0, None))
+    power.legend(loc="upper left", ncols=3, frameon=False)
+    # the state is that at the end of a tick
+    state.plot(
+        edges[1:], energy["battery_soc_kwh"], color="#3b8f6b", marker="." * (len(energy) < 3)
+    )
+    state.set(ylabel="In batteries [kWh]", xlabel="UTC", ylim=(0, None))
+    state.set_xlim(edges[0], edges[-1])
+    dates = ConciseDateFormatter(state.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    state.xaxis.set_major_formatter(dates)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a picture in the format of its name.
+
+    Raises
+    ------
+    InputError
+        When the name's ending is no format of pictures.
+    """
+    from solar_model.files import atomic_write
+
+    kind = path.suffix.removeprefix(".").lower()
+    known = sorted(figure.canvas.get_supported_filetypes())
+    if kind not in known:
+        raise InputError("no such kind of picture", file=path, expected=", ".join(known))
+    with atomic_write(path) as file:
+        figure.savefig(file, format=kind, dpi=120)

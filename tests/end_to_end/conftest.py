@@ -1,0 +1,133 @@
+"""The real stack, booted once: Postgres, Airflow's four components, and a webhook to listen to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.conftest import ROOT
+
+from solar_model.settings import Settings, load_settings
+from solar_stack.api import AirflowApi
+from solar_stack.cycle import wait_for_dag
+from solar_stack.ports import free_port
+from solar_stack.signals import Signals
+from solar_stack.stack import Stack
+
+DAG = "solar_simulation"
+CYCLE_SECONDS = 120
+
+
+@dataclass
+class Webhook:
+    """Keeps what it is sent; answers with ``status``."""
+
+    url: str
+    status: int = 200
+    messages: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@dataclass
+class Cycle:
+    """The running stack as a client sees it."""
+
+    api: AirflowApi
+    settings: Settings
+    conninfo: str
+    query: Path
+    webhook: Webhook
+
+    def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.conninfo) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self.api.request("POST", path, json=body)
+
+    def trigger(self, tick: str, **parameters: Any) -> str:
+        return self.api.trigger(DAG, datetime.fromisoformat(tick), **parameters)
+
+    def repeat(self, run_id: str) -> None:
+        """Run every task of a run again, as an operator does with Clear."""
+        self.post(
+            f"dags/{DAG}/clearTaskInstances",
+            {"dag_run_id": run_id, "dry_run": False, "only_failed": False},
+        )
+
+    def wait(self, run_id: str) -> str:
+        """State of a run once it has ended."""
+        deadline = time.monotonic() + CYCLE_SECONDS
+        while time.monotonic() < deadline:
+            state = self.api.run(DAG, run_id)["state"]
+            if state in ("success", "failed"):
+                return state
+            time.sleep(0.2)
+        raise AssertionError(f"{run_id} is still {state} after {CYCLE_SECONDS} s")
+
+    def task_states(self, run_id: str) -> dict[str, str]:
+        return {task["task_id"]: task["state"] for task in self.api.tasks(DAG, run_id)}
+
+    def messages(self, tick: str) -> list[dict[str, Any]]:
+        """What the webhook was told of a tick."""
+        told = [json.loads(body) for _, body in self.webhook.messages]
+        return [message for message in told if message["timestamp"] == tick]
+
+    def run(self, tick: str, **parameters: Any) -> str:
+        """A cycle that succeeds; its Airflow run."""
+        run_id = self.trigger(tick, **parameters)
+        assert self.wait(run_id) == "success", self.task_states(run_id)
+        return run_id
+
+
+@contextmanager
+def listening() -> Iterator[Webhook]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            webhook.messages.append((dict(self.headers), body))
+            self.send_response(webhook.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    webhook = Webhook(f"http://127.0.0.1:{server.server_port}/hook")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield webhook
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
+    home = tmp_path_factory.mktemp("stack")
+    query = home / "households.sql"
+    shutil.copy(ROOT / "include" / "sql" / "households.sql", query)
+    with pytest.MonkeyPatch.context() as patch, listening() as webhook:
+        for name in [n for n in os.environ if n.startswith(("AIRFLOW", "SOLAR_"))]:
+            patch.delenv(name)
+        patch.setenv("SOLAR_HOUSEHOLDS_SQL", str(query))
+        patch.setenv("SOLAR_NOTIFY_URL", webhook.url)
+        patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
+        patch.setenv("SOLAR_WEATHER", "stochastic")
+        settings = load_settings(home=home, port=free_port(), postgres_port=free_port())
+        stack = Stack(settings, Signals())
+        with stack.up() as api:
+            wait_for_dag(stack, api, Signals())
+            api.unpause(DAG)
+            yield Cycle(api, settings, stack.solar, query, webhook)

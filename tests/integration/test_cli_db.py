@@ -1,0 +1,60 @@
+"""``solar db`` from the command line."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from solar_model.cli import app
+
+
+@pytest.fixture
+def solar(empty_database, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", uri(empty_database.conninfo))
+
+    def run(*arguments, **options):
+        return CliRunner().invoke(app, ["db", *arguments], **options)
+
+    return run
+
+
+def uri(conninfo: str) -> str:
+    from urllib.parse import quote
+
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(conninfo)
+    login = f"{parts['user']}:{quote(parts['password'], safe='')}"
+    return (
+        f"postgresql://{login}@{parts['host']}:{parts['port']}/{parts['dbname']}"
+        f"?options={quote(parts['options'])}"
+    )
+
+
+def tables(database) -> int:
+    with database.connect() as connection:
+        return connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+        ).fetchone()[0]
+
+
+def test_upgrade_and_downgrade(solar, empty_database):
+    done = solar("upgrade")
+    assert (done.exit_code, "up to date" in done.output) == (0, True)
+    assert tables(empty_database) > 3
+    assert solar("downgrade", "base", "--yes").exit_code == 0
+    assert tables(empty_database) == 1
+
+
+def test_downgrade_asks_first(solar, empty_database):
+    solar("upgrade")
+    before = tables(empty_database)
+    assert solar("downgrade", "base", input="n\n").exit_code == 1
+    assert tables(empty_database) == before
+
+
+def test_without_a_connection_it_says_what_is_missing(solar, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_SOLAR_DB")
+    done = solar("upgrade")
+    assert done.exit_code == 1
+    assert "AIRFLOW_CONN_SOLAR_DB is not set" in done.output

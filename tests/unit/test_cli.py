@@ -1,0 +1,131 @@
+"""The command ``solar`` as a user types it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from solar_model.cli import app
+from solar_model.files import read_results, read_users
+from solar_model.settings import PROJECT_ROOT
+
+PNG = b"\x89PNG"
+
+
+@pytest.fixture
+def solar(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest.fixture
+def day(solar) -> Path:
+    assert solar("sample", 20, "users.csv").exit_code == 0
+    done = solar(
+        *("simulate", "users.csv", "results.csv", "--steps", 4),
+        *("--start-time", "2024-06-11T16:00", "--weather", "stochastic", "--seed", 3),
+    )
+    assert done.exit_code == 0, done.output
+    assert "20 households, 4 ticks from 2024-06-11T16:00:00 UTC" in done.output
+    return Path("results.csv")
+
+
+def test_sample_simulate_validate_and_plot_go_together(solar, day):
+    assert len(read_results(day)) == 80
+    valid = solar("validate", day, "--input", "users.csv")
+    assert (valid.exit_code, valid.output) == (0, "results.csv: all checks passed\n")
+    for name in ("all.png", "one.png"):
+        user = read_users("users.csv")["user_id"][3]
+        chosen = ["--user", user] if name == "one.png" else []
+        assert solar("plot", day, "-o", name, *chosen).exit_code == 0
+        assert Path(name).read_bytes().startswith(PNG)
+    assert Path("all.png").read_bytes() != Path("one.png").read_bytes()
+
+
+def test_samples_of_one_seed_are_the_same(solar):
+    for name, seed in (("a.csv", 1), ("b.csv", 1), ("c.csv", 2)):
+        assert solar("sample", 5, name, "--seed", seed).exit_code == 0
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+    assert Path("a.csv").read_bytes() != Path("c.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("day")
+def test_weather_may_be_a_number_or_json(solar):
+    def generated(weather: str) -> float:
+        done = solar(
+            *("simulate", "users.csv", "out.csv", "--start-time", "2024-06-11T16:00"),
+            *("--weather", weather),
+        )
+        assert done.exit_code == 0, done.output
+        return float(read_results("out.csv")["generation_kwh"].sum())
+
+    half = generated('{"clear_sky_index": 0.5, "temp_air": 20, "wind_speed": 1}')
+    assert 0 < half < generated("0.9")
+
+
+def test_invalid_results_are_told_and_exit_with_one(solar, day):
+    rows = read_results(day).with_columns(generation_kwh=pl.lit(-1.0))
+    rows.write_csv("bad.csv", datetime_format="%Y-%m-%dT%H:%M:%S")
+    done = solar("validate", "bad.csv")
+    assert done.exit_code == 1
+    assert "generation_kwh.greater_than_or_equal_to: expected at least 0; fails 80" in done.stderr
+    assert "energy_balance" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("simulate", "absent.csv", "out.csv"), "absent.csv: there is no such file"),
+        (("validate", "results.csv", "--input", "absent.csv"), "absent.csv: there is no such"),
+        (("plot", "results.csv", "-o", "day.xyz"), "no such kind of picture"),
+        (("plot", "results.csv", "-o", "day.png", "--user", "nobody"), "nothing to draw"),
+        (("simulate", "users.csv", "out.csv", "--weather", "sunny"), "sunny"),
+        (("simulate", "users.csv", "out.csv", "--start-time", "noon"), "ISO 8601"),
+    ],
+)
+@pytest.mark.usefixtures("day")
+def test_errors_are_sentences_and_exit_with_one(solar, arguments, words):
+    before = set(Path().iterdir())
+    done = solar(*arguments)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.output
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("simulate", "a"), ("sample", "0", "a.csv"), ("simulate", "a", "b", "--steps", 0)]
+)
+def test_wrong_usage_exits_with_two(solar, arguments):
+    assert solar(*arguments).exit_code == 2
+
+
+def test_help_teaches_every_command(solar):
+    overview = solar("--help").output
+    for command in ("sample", "simulate", "validate", "plot"):
+        assert command in overview
+        assert "Example: solar" in solar(command, "--help").output
+
+
+def test_help_does_not_wait_for_the_model_s_libraries():
+    code = "import sys, solar_model.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT / "include")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "typer" in loaded
+    assert not {"mesa", "numpy", "pandas", "pandera", "polars", "pvlib"} & set(loaded)

@@ -1,0 +1,116 @@
+"""Validation finds every failed check with all of its rows, and nothing in good results."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from tests.unit.community.systems import user_ids
+from tests.unit.test_contracts import good_results
+
+from solar_model import validate_results
+from solar_model.errors import InputError, ResultsError
+from solar_model.files import write_results, write_users
+
+
+def users(n: int = 3) -> pl.DataFrame:
+    return pl.DataFrame({"user_id": user_ids(n)}).with_columns(
+        panel_wattage=pl.lit(400.0),
+        panel_count=pl.lit(12, pl.Int64),
+        battery_capacity_kwh=pl.lit(10.0),
+        inverter_capacity_kw=pl.lit(5.0),
+        household_size=pl.lit(3.0),
+    )
+
+
+def checks(report) -> dict[str, int]:
+    return {failure.check: failure.count for failure in report}
+
+
+def test_good_results_give_an_empty_false_report(tmp_path):
+    write_results(good_results(), tmp_path / "results.csv")
+    write_users(users(), tmp_path / "users.csv")
+    for results in (good_results(), good_results().to_pandas(), tmp_path / "results.csv"):
+        for households in (None, users(), users().to_pandas(), tmp_path / "users.csv"):
+            report = validate_results(results, households)
+            assert not report, str(report)
+            assert len(report) == 0
+            assert report.bad_rows.is_empty()
+            assert str(report) == "all checks passed"
+            report.raise_if_any()
+
+
+def test_every_failed_check_comes_with_all_its_rows_and_a_message():
+    frame = good_results(20).with_columns(
+        generation_kwh=pl.when(pl.int_range(pl.len()) >= 10).then(-1.0).otherwise(1.0)
+    )
+    report = validate_results(frame)
+    assert checks(report) == {
+        "generation_kwh.greater_than_or_equal_to": 10,
+        "surplus": 10,
+        "energy_balance": 10,
+    }
+    first = report[0]
+    assert first.rows["row"].to_list() == list(range(11, 21))
+    assert first.rows["generation_kwh"].to_list() == [-1.0] * 10
+    assert len(first.examples) == 5
+    assert "expected at least 0; fails 10 rows: row 11" in str(first)
+    assert report.bad_rows.to_list() == list(range(11, 21))
+    with pytest.raises(ResultsError, match="fail 3 checks"):
+        report.raise_if_any()
+
+
+def test_text_that_is_no_number_is_shown_as_it_is(tmp_path):
+    path = tmp_path / "results.csv"
+    write_results(good_results(), path)
+    path.write_text(path.read_text().replace("1.000000", "plenty", 1))
+    report = validate_results(path)
+    assert checks(report)["generation_kwh.type"] == 1
+    assert report[0].examples[0]["generation_kwh"] == "plenty"
+
+
+def test_a_missing_household_a_stranger_and_a_repeated_one_are_found():
+    frame = pl.concat([good_results(4)[1:], good_results(2)[1:]])
+    report = validate_results(frame, users(3))
+    assert checks(report) == {"unique": 2, "coverage": 1, "stranger": 1}
+    by_check = {failure.check: failure.rows for failure in report}
+    assert by_check["coverage"]["user_id"].to_list() == [user_ids(1)[0]]
+    assert by_check["stranger"]["user_id"].to_list() == [user_ids(4)[3]]
+
+
+def test_a_household_must_be_in_every_tick():
+    later = good_results(2).with_columns(pl.col("timestamp") + pl.duration(minutes=15))
+    report = validate_results(pl.concat([good_results(3), later]), users(3))
+    assert checks(report) == {"coverage": 1}
+    assert report[0].rows["user_id"].to_list() == [user_ids(3)[2]]
+
+
+def test_battery_and_inverter_limit_the_results():
+    small = users().with_columns(battery_capacity_kwh=pl.lit(4.9), inverter_capacity_kw=pl.lit(3.9))
+    assert checks(validate_results(good_results(), small)) == {
+        "within_capacity": 3,
+        "within_inverter": 3,
+    }
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "user_id,timestamp\n"])
+def test_a_file_of_another_kind_is_a_failed_check(tmp_path, content):
+    path = tmp_path / "results.csv"
+    path.write_text(content)
+    report = validate_results(path)
+    assert checks(report) == {"readable": 1}
+    assert len(str(report)) > len("readable: ")
+
+
+def test_results_without_rows_are_a_failed_check():
+    assert checks(validate_results(good_results(0), users())) == {"not_empty": 1}
+
+
+def test_a_missing_column_is_a_failed_check():
+    report = validate_results(good_results().drop("surplus_kwh"))
+    assert checks(report) == {"readable": 1}
+    assert "surplus_kwh" in str(report)
+
+
+def test_households_that_break_their_own_contract_are_an_error():
+    with pytest.raises(InputError, match="own contract"):
+        validate_results(good_results(), users().with_columns(household_size=pl.lit(0.0)))
