@@ -224,7 +224,7 @@ def _modifier(incidence_deg: Floats) -> Floats:
 def _diffuse_incidence_deg(tilt_deg: Floats) -> tuple[Floats, Floats]:
     """Angles at which beams would be dimmed as the light of the whole sky and ground is.
 
-    Source: Brandemuehl and Beckman 1980, doi:10.1016/0038-092X(80)90364-9, as used by PVWatts.
+    Source: Brandemuehl and Beckman 1980, Solar Energy 24, 511, as used by PVWatts.
     """
     sky = 59.7 - 0.1388 * tilt_deg + 0.001497 * tilt_deg**2
     ground = 90.0 - 0.5788 * tilt_deg + 0.002693 * tilt_deg**2
