@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from solar_model.community.battery import Flows
@@ -98,6 +99,8 @@ def run_simulation(
     site = settings()
     steps = _integer("steps", steps, least=1)
     seed = site.seed if seed is None else _integer("seed", seed)
+    if Path(output_file).resolve() == Path(input_file).resolve():
+        raise InputError("the results would replace their own input", file=output_file)
     households = Households.from_frame(read_users(input_file), site)
     with Community(households, start_time, weather, seed) as community:
         first_tick = timestamp_text(community.now)

@@ -77,6 +77,25 @@ def test_the_same_call_gives_the_same_bytes(users_csv):
     assert simulate(users_csv, steps=2).read_bytes() == first
 
 
+@pytest.mark.parametrize(
+    "weather",
+    [
+        0.5,
+        "stochastic",
+        "file:/no/such/file.epw,stochastic",
+        {"ghi": 500.0, "dni": 400.0, "dhi": 200.0, "temp_air": 20.0, "wind_speed": 2.0},
+        {"clear_sky_index": 0.7, "temp_air": 20.0, "wind_speed": 2.0},
+    ],
+)
+def test_the_weather_that_was_used_gives_the_same_results_again(users_csv, weather):
+    output = users_csv.with_name("results.csv")
+    first = run_simulation(users_csv, output, 2, START, weather, seed=3)
+    recorded = Manifest.read(output).weather
+    assert first.totals_kwh["generation_kwh"] > 0
+    again = run_simulation(users_csv, output, 2, START, recorded, seed=3)
+    assert again.sha256 == first.sha256
+
+
 def test_without_a_seed_the_project_s_seed_counts(users_csv):
     output = users_csv.with_name("results.csv")
     summaries = [
@@ -202,6 +221,15 @@ def test_arguments_that_make_no_sense_are_told_and_nothing_is_written(users_csv,
     output = users_csv.with_name("results.csv")
     with pytest.raises(SolarModelError, match=words):
         run_simulation(users_csv, output, **({"start_time": START} | arguments))
+    assert list(users_csv.parent.iterdir()) == [users_csv]
+
+
+def test_results_replace_neither_their_input_nor_a_folder(users_csv):
+    before = users_csv.read_bytes()
+    for output in (users_csv, users_csv.parent / "x" / ".." / users_csv.name, users_csv.parent):
+        with pytest.raises(InputError):
+            run_simulation(users_csv, output, start_time=START)
+    assert users_csv.read_bytes() == before
     assert list(users_csv.parent.iterdir()) == [users_csv]
 
 

@@ -14,12 +14,12 @@ from solar_model.errors import SolarModelError
 
 
 class _Plainly(typer.core.TyperGroup):
-    """Errors made on purpose are told in a sentence, not in a traceback."""
+    """Errors that a user can do something about are told in a sentence, not in a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except SolarModelError as error:
+        except (SolarModelError, OSError) as error:  # no room, no permission, …
             typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
             raise typer.Exit(1) from error
 
