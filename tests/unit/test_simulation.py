@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 from solar_model import SolarModelError, run_simulation, validate_results
+from solar_model.community.model import Community, HouseholdBlock
 from solar_model.errors import InputError
 from solar_model.files import Manifest, read_results, read_users, sha256_of, write_users
 from solar_model.sample import sample_households
@@ -210,3 +212,16 @@ def test_a_bad_input_file_leaves_an_earlier_output_alone(users_csv):
     with pytest.raises(InputError, match=r"users\.csv, line 1"):
         simulate(users_csv)
     assert output.read_bytes() == before
+
+
+def test_run_after_run_leaves_nothing_behind(users_csv):
+    gc.collect()
+    gc.disable()  # memory must come back by itself, not when the collector happens to look
+    try:
+        for _ in range(2):
+            simulate(users_csv)
+        kept = [one for one in gc.get_objects() if isinstance(one, Community | HouseholdBlock)]
+    finally:
+        gc.enable()
+    # mesa's table of models keeps the shells of communities, with nothing in them
+    assert not any(isinstance(one, HouseholdBlock) or vars(one) for one in kept)
