@@ -39,7 +39,7 @@ lint: environment-dev ## Check style and types
 	$(bin)/mypy
 
 bench: environment-dev ## Measure how fast it is
-	@exec $(bin)/python -m pytest benchmarks
+	@exec $(bin)/python -m benchmarks.community report
 
 docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
