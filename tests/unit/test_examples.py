@@ -17,7 +17,7 @@ def test_the_battery_scenario_shows_what_batteries_change():
     done = subprocess.run(
         [
             *(sys.executable, "examples/what_if_batteries.py"),
-            *("--households", "40", "--days", "2"),
+            *("--households", "40", "--days", "1"),
         ],
         cwd=PROJECT_ROOT,
         env={"PYTHONPATH": str(PROJECT_ROOT / "include"), "COLUMNS": "100"},
