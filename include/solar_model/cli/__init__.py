@@ -20,8 +20,17 @@ class _Plainly(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except (SolarModelError, OSError) as error:  # no room, no permission, …
-            typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
-            raise typer.Exit(1) from error
+            raise _failed(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise _failed(
+                f"this command needs {error.name}, which is not part of the model alone. "
+                "Install the whole package: pip install 'solar-model[pipeline]'"
+            ) from error
+
+
+def _failed(message: str) -> typer.Exit:
+    typer.secho(f"Error: {message}", err=True, fg=typer.colors.RED)
+    return typer.Exit(1)
 
 
 app = typer.Typer(
