@@ -1,6 +1,6 @@
 """Take the README's pictures anew: real cycles in a real Airflow, seen by a headless Chromium.
 
-    .venv/bin/python docs/scripts/screenshots.py
+    make screenshots
 
 Starts the stack in a temporary folder, runs a few cycles of a summer's day, and writes
 ``docs/figures/airflow-grid.png`` and ``docs/figures/cycle-summary.svg``.
