@@ -11,14 +11,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, pool
+from sqlalchemy.exc import DBAPIError
 
 from solar_model.errors import ConfigurationError
 from solar_model.settings import PROJECT_ROOT
 
 CONNECTION_ID = "solar_db"
 CONNECTION_VARIABLE = "AIRFLOW_CONN_SOLAR_DB"
+CONNECT_TIMEOUT_S = 10
 MIGRATIONS = PROJECT_ROOT / "include" / "sql" / "migrations"
 
 # libpq's names for what Airflow calls login and schema
@@ -115,7 +118,7 @@ def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connec
     """
     limit_ms = 0 if time_limit is None else int(time_limit.total_seconds() * 900)
     # Set after connecting: a libpq `options` parameter of the operator's own stays in force.
-    connection = psycopg.connect(info, connect_timeout=10, application_name="solar")
+    connection = psycopg.connect(info, connect_timeout=CONNECT_TIMEOUT_S, application_name="solar")
     connection.execute("SELECT set_config('TimeZone', 'UTC', false)")
     connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(limit_ms),))
     connection.commit()
@@ -123,21 +126,42 @@ def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connec
 
 
 def upgrade(info: str, revision: str = "head") -> None:
-    """Bring the schema to a revision by Alembic, forwards."""
+    """Bring the schema to a revision by Alembic, forwards.
+
+    Raises
+    ------
+    ConfigurationError
+        When the database cannot be reached or refuses, or nobody knows the revision.
+    """
     _migrate(info, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(info: str, revision: str) -> None:
-    """Take the schema back to a revision by Alembic; ``base`` removes all of our tables."""
+    """Take the schema back to a revision by Alembic; ``base`` removes all of our tables.
+
+    Raises
+    ------
+    ConfigurationError
+        As for `upgrade`.
+    """
     _migrate(info, lambda config: command.downgrade(config, revision))
 
 
 def _migrate(info: str, action: Any) -> None:
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(info), poolclass=pool.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(info, connect_timeout=CONNECT_TIMEOUT_S),
+        poolclass=pool.NullPool,
     )
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        action(config)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            action(config)
+    except CommandError as error:  # such as a revision that nobody knows
+        raise ConfigurationError(f"the schema cannot be changed: {error}") from error
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"the solar database ({CONNECTION_VARIABLE}) refuses: {str(error.orig).strip()}"
+        ) from error
