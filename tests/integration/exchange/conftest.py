@@ -31,8 +31,11 @@ from solar_stack.ports import free_port
 BUCKET = "community"
 AWS_SECRET = "aws-hunter2"
 QUICK = Patience(attempts=4, first_pause_s=0.02, budget_s=20, silence_s=1)
-KINDS = ["folder", "gcs", "s3", "drive", "http"]
-NETWORKED = KINDS[1:]
+NETWORKED = [
+    "http",
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gcs", "s3", "drive")),
+]
+KINDS = ["folder", *NETWORKED]
 
 
 @dataclass

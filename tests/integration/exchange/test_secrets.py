@@ -1,4 +1,4 @@
-"""No secret is told: not in logs, not in errors with their tracebacks, not in what tasks hand on."""
+"""No secret is told: in logs, in errors with their tracebacks, or in what tasks hand on."""
 
 from __future__ import annotations
 
