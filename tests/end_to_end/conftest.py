@@ -115,16 +115,16 @@ def listening() -> Iterator[Webhook]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
-def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
-    home = tmp_path_factory.mktemp("stack")
+@contextmanager
+def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cycle]:
+    """A stack of its own, with settings of its own."""
     query = home / "households.sql"
     shutil.copy(ROOT / "include" / "sql" / "households.sql", query)
     with contextlib.ExitStack() as running:
         webhook = running.enter_context(listening())
         with pytest.MonkeyPatch.context() as patch:
-            patch_environment(patch, query, webhook)
-            settings = load_settings(home=home, port=free_port(), postgres_port=free_port())
+            patch_environment(patch, query, webhook, **variables)
+            settings = load_settings(home=home, port=port or free_port(), postgres_port=free_port())
             stack = Stack(settings, Signals())
             api = running.enter_context(stack.up())
         wait_for_dag(stack, api, Signals())
@@ -133,7 +133,15 @@ def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
         yield Cycle(api, settings, stack.solar, query, webhook, password)
 
 
-def patch_environment(patch: pytest.MonkeyPatch, query: Path, webhook: Webhook) -> None:
+@pytest.fixture(scope="session")
+def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
+    with booted(tmp_path_factory.mktemp("stack")) as cycle:
+        yield cycle
+
+
+def patch_environment(
+    patch: pytest.MonkeyPatch, query: Path, webhook: Webhook, **variables: str
+) -> None:
     """Variables that the stack takes over when it starts; other tests never see them."""
     for name in [n for n in os.environ if n.startswith(("AIRFLOW", "SOLAR_"))]:
         patch.delenv(name)
@@ -141,3 +149,5 @@ def patch_environment(patch: pytest.MonkeyPatch, query: Path, webhook: Webhook) 
     patch.setenv("SOLAR_NOTIFY_URL", webhook.url)
     patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
     patch.setenv("SOLAR_WEATHER", "stochastic")
+    for name, value in variables.items():
+        patch.setenv(name, value)
