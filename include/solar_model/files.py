@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -189,6 +190,8 @@ class Manifest:
         Weather asked for (input file) or really used (results file), as JSON can hold it.
     model_version, schema_version : str
         Of the package and of the contracts that wrote the file.
+    answers : str or None
+        Results of a runner: `request_id` of the input file's manifest that they answer.
     """
 
     name: str
@@ -201,6 +204,25 @@ class Manifest:
     weather: Any
     model_version: str
     schema_version: str = SCHEMA_VERSION
+    answers: str | None = None
+
+    @property
+    def request_id(self) -> str:
+        """Name of the request that an input file's manifest makes of a runner.
+
+        It is made of everything that decides about the results, so the same request has the same
+        name wherever and whenever it is made.
+        """
+        asked = (
+            self.sha256,
+            self.tick,
+            self.steps,
+            self.seed,
+            self.weather,
+            self.schema_version,
+            self.model_version,
+        )
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     @classmethod
     def of(

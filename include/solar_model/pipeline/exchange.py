@@ -7,6 +7,8 @@ is fetched.
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -80,6 +82,24 @@ class FolderExchange:
         manifest.verify(target)
         manifest.write(target)
         return FileReference.of(target, manifest.rows)
+
+    def list(self) -> tuple[Stored, ...]:
+        """The files whose manifest is there, by name."""
+        if not self.folder.exists():
+            return ()
+        return tuple(
+            Stored(path.name, datetime.fromtimestamp(path.stat().st_mtime, tz=UTC))
+            for path in sorted(self.folder.iterdir())
+            if Manifest.path_of(path).is_file()
+        )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file as the exchange describes it: its name, and when it was written."""
+
+    name: str
+    modified: datetime
 
 
 def _copy(source: Path, target: Path) -> None:
