@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql test test-fast validate-model lint bench docs lock clean environment environment-dev
+.PHONY: screenshots help run cycle psql test test-fast validate-model lint bench docs lock clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -39,10 +39,15 @@ lint: environment-dev ## Check style and types
 	$(bin)/mypy
 
 bench: environment-dev ## Measure how fast it is
-	@exec $(bin)/python -m pytest benchmarks
+	@exec $(bin)/python -m benchmarks.community report
 
 docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
+	$(bin)/python docs/scripts/plot_generation_reference.py
+
+screenshots: environment-dev ## Take the pictures of the README anew, with Chromium
+	@$(bin)/python -m solar_stack programs
+	@exec $(bin)/python -m docs.scripts.screenshots
 
 lock: environment-dev ## Compile requirements*.txt from pyproject.toml (to newer versions: make lock upgrade=--upgrade)
 	$(compile) --extra local -o requirements.txt pyproject.toml > /dev/null

@@ -71,7 +71,7 @@ with DAG(
     dagrun_timeout=timedelta(minutes=14),
     doc_md=__doc__,
     tags=["solar", "simulation"],
-    on_failure_callback=solar.record_failure,
+    on_failure_callback=solar.record_timeout,
     default_args={
         "owner": "solar",
         "retries": 3,

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from solar_stack.airflow import ADMIN
 from solar_stack.api import AirflowApi
 from solar_stack.cycle import DAG_ID, FINISHED, run_once, summary
 from solar_stack.ports import free_port
+from solar_stack.programs import browser
 from solar_stack.show import summary_table, task_table
 from solar_stack.signals import Signals
 from solar_stack.stack import Stack
@@ -71,18 +73,37 @@ def draw_summary(stack: Stack, api: AirflowApi, run_id: str) -> None:
 
 def look(address: str, password: str) -> None:
     """The grid of the DAG, as the operator sees it after logging in."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = browser.new_page(viewport=SIZE, device_scale_factor=1.5)
+    with browser_page() as page:
         log_in(page, address, password)
         page.goto(f"{address}/dags/{DAG_ID}")
         page.get_by_text("clean_up").first.wait_for()
+        widen_grid(page)
         time.sleep(3)  # the charts move into place
         page.screenshot(path=FIGURES / "airflow-grid.png")
-        browser.close()
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """A page of a headless Chromium that talks to nobody else."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=browser(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield chromium.new_page(viewport=SIZE, device_scale_factor=1.5)
+        chromium.close()
+
+
+def widen_grid(page: Page) -> None:
+    """Drag the border between the grid and the details, so that all cycles are in sight."""
+    box = page.locator("[data-panel-resize-handle-id], [role=separator]").first.bounding_box()
+    if box is None:
+        raise SystemExit("the page has no border between grid and details any more")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 330, y, steps=10)
+    page.mouse.up()
 
 
 def log_in(page: Page, address: str, password: str) -> None:

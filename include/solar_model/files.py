@@ -142,8 +142,15 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name only when it is whole and on the disk.
 
     On an exception nothing is left behind and a file that was there before stays as it was.
+
+    Raises
+    ------
+    InputError
+        When a folder has this name.
     """
     target = Path(path)
+    if target.is_dir():
+        raise InputError("this is a folder", file=target, expected="the name of a file to write")
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from solar_model.community.battery import Flows
@@ -98,32 +99,35 @@ def run_simulation(
     site = settings()
     steps = _integer("steps", steps, least=1)
     seed = site.seed if seed is None else _integer("seed", seed)
+    if Path(output_file).resolve() == Path(input_file).resolve():
+        raise InputError("the results would replace their own input", file=output_file)
     households = Households.from_frame(read_users(input_file), site)
-    community = Community(households, start_time, weather, seed)
-    first_tick = timestamp_text(community.now)
-    with atomic_write(output_file) as file:
-        for done in range(steps):
-            community.step()
-            append_results(community.results(), file, header=done == 0)
-            if progress:
-                progress(done + 1)
+    with Community(households, start_time, weather, seed) as community:
+        first_tick = timestamp_text(community.now)
+        with atomic_write(output_file) as file:
+            for done in range(steps):
+                community.step()
+                append_results(community.results(), file, header=done == 0)
+                if progress:
+                    progress(done + 1)
+        weather_used = community.weather.record()
+        totals = {name: community.totals[name].sum() for name in Flows._fields}
+        totals["battery_soc_kwh"] = community.total("battery_soc_kwh")
     manifest = Manifest.of(
         output_file,
         rows=steps * len(households),
         tick=first_tick,
         steps=steps,
         seed=seed,
-        weather=community.weather.record(),
+        weather=weather_used,
     )
     manifest.write(output_file)
-    totals = community.totals
     return Summary(
         households=len(households),
         ticks=steps,
         rows=manifest.rows,
         first_tick=first_tick,
-        totals_kwh={name: round(float(totals[name].sum()), 6) for name in Flows._fields}
-        | {"battery_soc_kwh": community.total("battery_soc_kwh")},
+        totals_kwh={name: round(float(total), 6) for name, total in totals.items()},
         weather=manifest.weather,
         seed=seed,
         sha256=manifest.sha256,

@@ -74,7 +74,8 @@ def summary_table(run: RunSummary) -> Table:
         "stored in batteries": run.battery_soc_kwh,
     }.items():
         table.add_row(name, f"{value:,.3f}", "kWh")
-    table.add_row("balance", f"{run.balance_residual_kwh:+.6f}", "kWh; sources minus sinks")
+    balance_kwh = round(run.balance_residual_kwh, 6) + 0.0  # no negative zero
+    table.add_row("balance", f"{balance_kwh:.6f}", "kWh; sources minus sinks")
     return table
 
 

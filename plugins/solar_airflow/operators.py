@@ -23,6 +23,8 @@ from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import Settings, settings
 from solar_model.ticks import parse_tick, timestamp_text
 
+log = logging.getLogger(__name__)
+
 Handover = dict[str, Any]
 Database = psycopg.Connection[Any]
 
@@ -285,16 +287,22 @@ class CleanUpOperator(CycleOperator):
 
 
 def record_failure(context: Context) -> None:
-    """Callback of a task that failed for good: the ledger says so, and the log where files are."""
-    log = logging.getLogger(__name__)
-    airflow_run_id = context["dag_run"].run_id
-    log.error(
-        "The cycle's files are kept for a look in %s", work_folder(airflow_run_id, settings())
-    )
+    """Callback of a task that failed for good: the ledger says why."""
+    task = context["task_instance"].task_id
+    _record(context["run_id"], f"{task}: {context.get('exception')}")
+
+
+def record_timeout(context: Context) -> None:
+    """Callback of a run that failed as a whole: what its tasks cannot say is that time was up.
+
+    It may come late, when the run is already being repeated; so it keeps out of the rest.
+    """
+    if context.get("reason") == "timed_out":
+        _record(context["run_id"], "the run took longer than it may, and was stopped")
+
+
+def _record(airflow_run_id: str, error: str) -> None:
+    kept = work_folder(airflow_run_id, settings())
+    log.error("The temporary files of the cycle are kept for a look in %s", kept)
     with open_database() as connection:
-        runs.fail(connection, airflow_run_id, _reason(context))
-
-
-def _reason(context: Context) -> str:
-    exception = context.get("exception")
-    return f"{context['task_instance'].task_id}: {exception}"
+        runs.fail(connection, airflow_run_id, error)

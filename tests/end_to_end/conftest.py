@@ -48,6 +48,7 @@ class Cycle:
     conninfo: str
     query: Path
     webhook: Webhook
+    password: str
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.conninfo) as connection:
@@ -130,4 +131,5 @@ def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
         with stack.up() as api:
             wait_for_dag(stack, api, Signals())
             api.unpause(DAG)
-            yield Cycle(api, settings, stack.solar, query, webhook)
+            password = stack.state.secrets().admin_password
+            yield Cycle(api, settings, stack.solar, query, webhook, password)

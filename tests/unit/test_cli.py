@@ -89,6 +89,7 @@ def test_invalid_results_are_told_and_exit_with_one(solar, day):
         (("validate", "results.csv", "--input", "absent.csv"), "absent.csv: there is no such"),
         (("plot", "results.csv", "-o", "day.xyz"), "no such kind of picture"),
         (("plot", "results.csv", "-o", "day.png", "--user", "nobody"), "nothing to draw"),
+        (("simulate", "users.csv", "users.csv/out.csv"), "users.csv"),
         (("simulate", "users.csv", "out.csv", "--weather", "sunny"), "sunny"),
         (("simulate", "users.csv", "out.csv", "--start-time", "noon"), "ISO 8601"),
     ],

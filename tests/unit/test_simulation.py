@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 from solar_model import SolarModelError, run_simulation, validate_results
+from solar_model.community.model import Community, HouseholdBlock
 from solar_model.errors import InputError
 from solar_model.files import Manifest, read_results, read_users, sha256_of, write_users
 from solar_model.sample import sample_households
@@ -73,6 +75,25 @@ def test_the_summary_tells_what_is_in_the_file(users_csv):
 def test_the_same_call_gives_the_same_bytes(users_csv):
     first = simulate(users_csv, steps=2).read_bytes()
     assert simulate(users_csv, steps=2).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "weather",
+    [
+        0.5,
+        "stochastic",
+        "file:/no/such/file.epw,stochastic",
+        {"ghi": 500.0, "dni": 400.0, "dhi": 200.0, "temp_air": 20.0, "wind_speed": 2.0},
+        {"clear_sky_index": 0.7, "temp_air": 20.0, "wind_speed": 2.0},
+    ],
+)
+def test_the_weather_that_was_used_gives_the_same_results_again(users_csv, weather):
+    output = users_csv.with_name("results.csv")
+    first = run_simulation(users_csv, output, 2, START, weather, seed=3)
+    recorded = Manifest.read(output).weather
+    assert first.totals_kwh["generation_kwh"] > 0
+    again = run_simulation(users_csv, output, 2, START, recorded, seed=3)
+    assert again.sha256 == first.sha256
 
 
 def test_without_a_seed_the_project_s_seed_counts(users_csv):
@@ -203,6 +224,15 @@ def test_arguments_that_make_no_sense_are_told_and_nothing_is_written(users_csv,
     assert list(users_csv.parent.iterdir()) == [users_csv]
 
 
+def test_results_replace_neither_their_input_nor_a_folder(users_csv):
+    before = users_csv.read_bytes()
+    for output in (users_csv, users_csv.parent / "x" / ".." / users_csv.name, users_csv.parent):
+        with pytest.raises(InputError):
+            run_simulation(users_csv, output, start_time=START)
+    assert users_csv.read_bytes() == before
+    assert list(users_csv.parent.iterdir()) == [users_csv]
+
+
 def test_a_bad_input_file_leaves_an_earlier_output_alone(users_csv):
     output = simulate(users_csv)
     before = output.read_bytes()
@@ -210,3 +240,16 @@ def test_a_bad_input_file_leaves_an_earlier_output_alone(users_csv):
     with pytest.raises(InputError, match=r"users\.csv, line 1"):
         simulate(users_csv)
     assert output.read_bytes() == before
+
+
+def test_run_after_run_leaves_nothing_behind(users_csv):
+    gc.collect()
+    gc.disable()  # memory must come back by itself, not when the collector happens to look
+    try:
+        for _ in range(2):
+            simulate(users_csv)
+        kept = [one for one in gc.get_objects() if isinstance(one, Community | HouseholdBlock)]
+    finally:
+        gc.enable()
+    # mesa's table of models keeps the shells of communities, with nothing in them
+    assert not any(isinstance(one, HouseholdBlock) or vars(one) for one in kept)

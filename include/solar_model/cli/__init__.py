@@ -14,14 +14,23 @@ from solar_model.errors import SolarModelError
 
 
 class _Plainly(typer.core.TyperGroup):
-    """Errors made on purpose are told in a sentence, not in a traceback."""
+    """Errors that a user can do something about are told in a sentence, not in a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except SolarModelError as error:
-            typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
-            raise typer.Exit(1) from error
+        except (SolarModelError, OSError) as error:  # no room, no permission, …
+            raise _failed(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise _failed(
+                f"this command needs {error.name}, which is not part of the model alone. "
+                "Install the whole package: pip install 'solar-model[pipeline]'"
+            ) from error
+
+
+def _failed(message: str) -> typer.Exit:
+    typer.secho(f"Error: {message}", err=True, fg=typer.colors.RED)
+    return typer.Exit(1)
 
 
 app = typer.Typer(

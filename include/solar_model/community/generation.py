@@ -120,13 +120,12 @@ class PvArrays:
             + ground * self._ground_modifier
         )
         cell_temp_c = dome.temp_air_c[cell_index] + dome.kelvin_per_w_m2[cell_index] * poa_w_m2
+        absorbed_w_m2 *= dome.spectral_factor[cell_index]
         dc_w = pvsystem.pvwatts_dc(
-            absorbed_w_m2 * dome.spectral_factor[cell_index],
-            cell_temp_c,
-            self._dc_after_losses_w,
-            TEMPERATURE_COEFFICIENT_PER_K,
-            k=LOW_LIGHT_K,
+            absorbed_w_m2, cell_temp_c, self._dc_after_losses_w, TEMPERATURE_COEFFICIENT_PER_K
         )
+        dc_w -= self._dc_after_losses_w * _low_light_loss(absorbed_w_m2)
+        np.maximum(dc_w, 0.0, out=dc_w)
         # The efficiency curve is a fit that ends near the rating; there the inverter clips anyway.
         np.minimum(dc_w, 2.0 * self._inverter_dc_w, out=dc_w)
         energy = inverter.pvwatts(dc_w, self._inverter_dc_w, INVERTER_EFFICIENCY)
@@ -209,6 +208,13 @@ def _dome(sun: Sun, sky: Sky) -> _Dome:
     )
 
 
+def _low_light_loss(irradiance_w_m2: Floats) -> Floats:
+    """Share of the rating that is lost in dim light: ``pvwatts_dc``'s ``k``, without its powers."""
+    darkness = np.square(np.square(1.0 - irradiance_w_m2 / 200.0))
+    above_200 = (1000.0 - irradiance_w_m2) / 800.0
+    return LOW_LIGHT_K * np.where(irradiance_w_m2 <= 200.0, 1.0 - darkness, above_200)
+
+
 def _modifier(incidence_deg: Floats) -> Floats:
     """Share of the light that coated glass lets through, against normal incidence."""
     modifier = iam.physical(incidence_deg, n=GLASS_REFRACTIVE_INDEX, n_ar=COATING_REFRACTIVE_INDEX)
@@ -218,7 +224,7 @@ def _modifier(incidence_deg: Floats) -> Floats:
 def _diffuse_incidence_deg(tilt_deg: Floats) -> tuple[Floats, Floats]:
     """Angles at which beams would be dimmed as the light of the whole sky and ground is.
 
-    Source: Brandemuehl and Beckman 1980, doi:10.1016/0038-092X(80)90364-9, as used by PVWatts.
+    Source: Brandemuehl and Beckman 1980, Solar Energy 24, 511, as used by PVWatts.
     """
     sky = 59.7 - 0.1388 * tilt_deg + 0.001497 * tilt_deg**2
     ground = 90.0 - 0.5788 * tilt_deg + 0.002693 * tilt_deg**2

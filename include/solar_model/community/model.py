@@ -35,6 +35,8 @@ BLOCK_SIZE = 16_384
 class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
     """Households, their sun and their weather, advancing tick by tick.
 
+    As a context manager it gives its memory back at once when it ends.
+
     Parameters
     ----------
     households : Households
@@ -80,11 +82,10 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         )
         self.sun: Sun
         self.sky: Sky
-        size = len(households)
-        self.flows = Flows(*(np.full(size, np.nan) for _ in Flows._fields))
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
-        for start in range(0, size, block_size):
-            HouseholdBlock(self, slice(start, min(start + block_size, size)))
+        self.flows = self._no_flows()
+        self._threads = threads or os.cpu_count() or 1
+        for start in range(0, len(households), block_size):
+            HouseholdBlock(self, slice(start, min(start + block_size, len(households))))
         self._each_block(HouseholdBlock.move_in)
         self.datacollector = mesa.DataCollector(
             model_reporters={
@@ -104,14 +105,22 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         """Simulate the tick ``self.tick`` and move on to the next one."""
         self.sun = sun_at(self.tick, self.cell_latitude_deg, self.cell_longitude_deg)
         self.sky = self.weather.sky(self.tick, self.sun)
+        self.flows = self._no_flows()  # new ones: the last results may still be in use
         self._each_block(HouseholdBlock.step)
         self.datacollector.collect(self)
         self.tick += 1
 
+    def _no_flows(self) -> Flows:
+        return Flows(*(np.full(len(self.households), np.nan) for _ in Flows._fields))
+
     def _each_block(self, act: Callable[[HouseholdBlock], None]) -> None:
-        # what ``self.agents.do`` does, on all processors: numpy lets go of the interpreter
-        for _ in self._pool.map(act, self.agents):
-            pass
+        if len(self.agents) <= 1:
+            self.agents.do(act)
+            return
+        # the same on all processors: numpy lets go of the interpreter
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in pool.map(act, self.agents):
+                pass
 
     def total(self, name: str) -> float:
         """Sum of a column of the last tick over the community [kWh].
@@ -142,6 +151,15 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         return pl.DataFrame(
             {"user_id": self.households.user_id, **self.flows._asdict()}
         ).insert_column(1, stamp.alias("timestamp"))
+
+    def __enter__(self) -> Community:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Mesa 3.3 numbers the agents of a model in a table that keeps it for ever: without
+        # this, a process that simulates community after community would grow.
+        self.remove_all_agents()
+        self.__dict__.clear()
 
     def household(self, user_id: str) -> Household:
         """One household of the community.

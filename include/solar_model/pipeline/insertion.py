@@ -96,6 +96,7 @@ def insert(
             connection,
             run_id,
             status="completed",
+            error=None,
             rows_inserted=len(ordered),
             results_rows=len(ordered),
             **_totals(ordered),

@@ -12,7 +12,7 @@ from solar_model.community.households import Households
 
 
 def user_ids(n: int) -> list[str]:
-    return [str(UUID(int=0x1234_0000_0000_4000_8000_0000_0000_0000 + i)) for i in range(n)]
+    return [str(UUID(int=0xABCD_EF00_0000_4000_8000_0000_0000_0000 + i)) for i in range(n)]
 
 
 def households(**columns: Any) -> Households:

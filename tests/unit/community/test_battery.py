@@ -14,13 +14,15 @@ from tests.unit.community.systems import households
 from solar_model.community.battery import (
     CHARGE_EFFICIENCY,
     DISCHARGE_EFFICIENCY,
+    INITIAL_STATE_OF_CHARGE,
     MAX_C_RATE_PER_H,
     Batteries,
     Flows,
 )
+from solar_model.settings import PROJECT_ROOT
 from solar_model.ticks import TICK_HOURS
 
-N = 16
+N = 8
 MICRO = 1e-6
 FLOAT_ROOM = 1e-9  # of binary floating point, far below a micro-kWh
 
@@ -211,3 +213,15 @@ def test_rows_do_not_know_each_other(tick, order):
     together = Batteries(everyone).step(generation, consumption)
     apart = Batteries(shuffled).step(generation[order], consumption[order])
     assert all(np.array_equal(a[order], b) for a, b in zip(together, apart, strict=True))
+
+
+def test_the_model_page_states_the_constants_of_the_code():
+    rows = dict(
+        line.strip("| ").split(" | ")[:2]
+        for line in (PROJECT_ROOT / "docs" / "model.md").read_text().splitlines()
+        if line.count(" | ") == 2
+    )
+    assert rows["charge efficiency η_c"] == str(CHARGE_EFFICIENCY)
+    assert rows["discharge efficiency η_d"] == str(DISCHARGE_EFFICIENCY)
+    assert rows["highest C-rate"] == f"{MAX_C_RATE_PER_H} per hour"
+    assert rows["state where none is known"] == f"{INITIAL_STATE_OF_CHARGE} of the capacity"

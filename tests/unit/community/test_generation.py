@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,13 +16,22 @@ from docs.scripts.generation_reference import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from pvlib import (
+    atmosphere,
+    iam,
+    inverter,
+    irradiance,
+    pvsystem,
+    spectrum,
+    temperature,
+)
 from pvlib.location import Location
 from pvlib.modelchain import ModelChain
 from pvlib.pvsystem import PVSystem
 from tests.unit.community.systems import households
 from tests.unit.community.test_weather_files import write_epw
 
-from solar_model.community.generation import SYSTEM_LOSSES, PvArrays
+from solar_model.community.generation import SPECTRAL_COEFFICIENTS, SYSTEM_LOSSES, PvArrays
 from solar_model.community.households import Households
 from solar_model.community.sun import location_cells, sun_at
 from solar_model.community.weather import open_weather
@@ -121,6 +131,66 @@ def test_a_household_gets_the_same_whoever_else_is_there(size: int) -> None:
                 energy_kwh(members.take(rows), tick, "stochastic"), together[rows]
             )
         assert together.max() > 0.2
+
+
+def step_by_step_kwh(members: Households, tick: int, weather: object) -> np.ndarray:
+    """The same chain, written with pvlib's functions for one plane at a time."""
+    latitude, longitude, cell = location_cells(members.latitude_deg, members.longitude_deg)
+    sun = sun_at(tick, latitude, longitude)
+    sky = open_weather(weather, seed=1).sky(tick, sun)
+    energy = []
+    for at, here in enumerate(cell):
+        tilt, azimuth = members.tilt_deg[at], members.azimuth_deg[at]
+        zenith, sun_azimuth = sun.zenith_deg[here], sun.azimuth_deg[here]
+        ghi, dni, dhi = sky.ghi_w_m2[here], sky.dni_w_m2[here], sky.dhi_w_m2[here]
+        diffuse = irradiance.perez_driesse(
+            tilt,
+            azimuth,
+            dhi,
+            dni,
+            sun.dni_extra_w_m2[here],
+            zenith,
+            sun_azimuth,
+            sun.airmass[here],
+            return_components=True,
+        )
+        aoi = irradiance.aoi(tilt, azimuth, zenith, sun_azimuth)
+        direct = dni * max(np.cos(np.radians(aoi)), 0.0) + diffuse["poa_circumsolar"]
+        dome = max(diffuse["poa_isotropic"] + diffuse["poa_horizon"], 0.0)
+        ground = irradiance.get_ground_diffuse(tilt, ghi, albedo=0.2)
+        sky_aoi = 59.7 - 0.1388 * tilt + 0.001497 * tilt**2
+        ground_aoi = 90.0 - 0.5788 * tilt + 0.002693 * tilt**2
+        absorbed = sum(
+            light * iam.physical(angle, n=1.526, n_ar=1.3)
+            for light, angle in ((direct, aoi), (dome, sky_aoi), (ground, ground_aoi))
+        )
+        airmass = atmosphere.get_absolute_airmass(
+            min(sun.airmass[here], 12.3), atmosphere.alt2pres(sun.altitude_m[here])
+        )
+        absorbed *= spectrum.spectral_factor_sapm(airmass, SPECTRAL_COEFFICIENTS)
+        temp_cell = temperature.noct_sam(
+            direct + dome + ground,
+            sky.temp_air_c[here],
+            sky.wind_speed_m_s[here],
+            noct=49.0,
+            module_efficiency=0.19,
+        )
+        rating_w = members.inverter_capacity_kw[at] * 1000.0
+        pdc0 = members.dc_capacity_kw[at] * 1000.0 * (1.0 - SYSTEM_LOSSES)
+        dc = pvsystem.pvwatts_dc(absorbed, temp_cell, pdc0, -0.0037, k=0.0035)
+        energy.append(inverter.pvwatts(dc, rating_w / 0.96) / 4000.0)
+    return np.array(energy)
+
+
+@pytest.mark.parametrize("weather", [1.0, 0.2, "stochastic"])
+def test_all_at_once_equals_one_after_the_other(weather: object) -> None:
+    members = mixed_households(120)
+    members = replace(members, latitude_deg=np.full(120, 36.1), longitude_deg=np.full(120, -79.95))
+    for step in (47, 60, 68, 80, 94):
+        tick = first_tick("2024-06-21") + step
+        expected = step_by_step_kwh(members, tick, weather)
+        np.testing.assert_allclose(energy_kwh(members, tick, weather), expected, rtol=1e-9)
+        assert expected.max() > 0.0
 
 
 def pvlib_chain_kwh(members: Households, day: str, temp_air: float) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mesa
 import numpy as np
 import pytest
@@ -41,6 +43,16 @@ def test_each_step_is_the_next_quarter_of_an_hour(households):
         stamps += community.results()["timestamp"].unique().dt.strftime("%H:%M").to_list()
     assert stamps == ["16:00", "16:15", "16:30"]
     assert f"{community.now:%H:%M}" == "16:45"
+
+
+def test_the_results_of_a_tick_stay_when_the_community_moves_on(households):
+    community = Community(households, NOON, seed=1)
+    community.step()
+    first = community.results()
+    before = first["battery_soc_kwh"].to_list()
+    community.step()
+    assert first["battery_soc_kwh"].to_list() == before
+    assert community.results()["battery_soc_kwh"].to_list() != before
 
 
 def test_totals_are_those_of_the_rows(households):
@@ -99,8 +111,6 @@ def test_a_household_that_nobody_knows_is_an_error(households):
 
 def test_a_smaller_battery_carries_less_through_the_night(households):
     def bought_overnight(share: float) -> float:
-        from dataclasses import replace
-
         smaller = replace(
             households,
             battery_capacity_kwh=households.battery_capacity_kwh * share,

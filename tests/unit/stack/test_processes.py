@@ -92,7 +92,9 @@ def test_one_that_does_not_listen_is_killed(service):
 
 
 def test_a_program_that_got_the_number_later_is_left_alone(tmp_path):
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    )
     try:
         started = psutil.Process(stranger.pid).create_time() - 3600
         record = tmp_path / "scheduler.json"

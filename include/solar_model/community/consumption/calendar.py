@@ -1,7 +1,7 @@
 """Local civil time: which diary day a tick belongs to, and what kind of day it is.
 
 A diary day runs from 04:00 to 04:00 local time, as the diaries of time use surveys do (Eurostat,
-Harmonised European Time Use Surveys, 2018 guidelines, doi:10.2785/926903): nearly everybody is
+Harmonised European Time Use Surveys, 2018 guidelines, KS-GQ-19-003): nearly everybody is
 asleep then, so a late evening belongs to the day that it ends, and a tick needs one plan only.
 Minutes count the time that really passes since 04:00. Clocks change at night, so a day of 23 or 25
 hours is short of or has one more hour at its sleepy end, and no event is lost or happens twice.

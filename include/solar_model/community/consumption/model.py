@@ -48,8 +48,8 @@ class Consumption:
 
     Notes
     -----
-    The plan of the current local day is kept, about 230 bytes per household with its traits 450,
-    and made anew for the next; the result is the same.
+    The plan of the current local day is kept and made anew for the next; with the traits it takes
+    about 0.4 kB per household.
 
     Household size: one and two people are adults with their own schedules; everybody else shares a
     third one. A fractional size is an average over weeks: 2.5 people are three in half of the

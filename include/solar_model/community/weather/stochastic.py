@@ -46,8 +46,8 @@ _WIND = (
 
 _OCTAVES = (*_CLOUDS, *_AIR, *_WIND)
 
-# The clear-sky index gathers around two values, cloudless and overcast (Engerer and Mills 2014,
-# doi:10.1016/j.solener.2014.04.012).
+# The clear-sky index gathers around two values, cloudless and overcast (Skartveit and Olseth 1992,
+# Solar Energy 49, 477).
 CLOUDLESS_INDEX = 1.0
 OVERCAST_INDEX = 0.25
 # Plausible for an inland site: day-to-day spread of the temperature, log-normal wind.
