@@ -114,9 +114,9 @@ def listening() -> Iterator[Webhook]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
-def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
-    home = tmp_path_factory.mktemp("stack")
+@contextmanager
+def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cycle]:
+    """A stack of its own, with settings of its own."""
     query = home / "households.sql"
     shutil.copy(ROOT / "include" / "sql" / "households.sql", query)
     with pytest.MonkeyPatch.context() as patch, listening() as webhook:
@@ -126,10 +126,18 @@ def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
         patch.setenv("SOLAR_NOTIFY_URL", webhook.url)
         patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
         patch.setenv("SOLAR_WEATHER", "stochastic")
-        settings = load_settings(home=home, port=free_port(), postgres_port=free_port())
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        settings = load_settings(home=home, port=port or free_port(), postgres_port=free_port())
         stack = Stack(settings, Signals())
         with stack.up() as api:
             wait_for_dag(stack, api, Signals())
             api.unpause(DAG)
             password = stack.state.secrets().admin_password
             yield Cycle(api, settings, stack.solar, query, webhook, password)
+
+
+@pytest.fixture(scope="session")
+def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
+    with booted(tmp_path_factory.mktemp("stack")) as cycle:
+        yield cycle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 import time
@@ -46,13 +47,14 @@ class Watcher:
         # what cannot be computed stays so until it is put anew
         self._given_up: set[tuple[str, datetime]] = set()
 
-    def go_on(self, every_s: float) -> None:
-        """Look again and again, whatever happens to the exchange."""
+    def go_on(self, every_s: float, for_s: float = math.inf) -> None:
+        """Look again and again, for a while or for ever, whatever happens to the exchange."""
         self._tell(f"watching {self.exchange.url} for users_input_*.csv")
-        while True:
+        until = time.monotonic() + for_s
+        while time.monotonic() < until:
             try:
                 self.look()
-            except SolarModelError as error:
+            except (SolarModelError, OSError) as error:
                 self._tell(f"the exchange cannot be read: {error}")
             time.sleep(every_s)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from tests.integration.runner.conftest import SECRET, TICK, Runner, request_file, wait
+from tests.runners import SECRET, TICK, Runner, request_file, wait
 
 from solar_model.errors import ConfigurationError, RunnerError, RunnerRefusedError
 from solar_model.files import Manifest
@@ -205,7 +205,7 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_after_a_restart(tmp_path):
         other = request_file(tmp_path / "other", 10)
         waiting = runner.client.submit(other, Manifest.read(other))
         third = request_file(tmp_path / "third", 11)
-        with pytest.raises(RunnerError, match="429.*2 jobs wait"):
+        with pytest.raises(RunnerError, match=r"429.*2 jobs wait"):
             runner.client.submit(third, Manifest.read(third))
         deadline = time.monotonic() + 30
         draft = tmp_path / "state" / "jobs" / job.id / ".results"
@@ -234,10 +234,8 @@ def test_a_job_that_cannot_be_done_says_why_and_is_tried_again_when_asked_again(
     asked = Manifest.read(households)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    runner = Runner(tmp_path / "state")
+    runner = Runner(tmp_path / "state", SOLAR_OPEN_METEO_URL=nobody)
     try:
-        runner.stop()
-        runner.start(SOLAR_OPEN_METEO_URL=nobody)
         job = runner.client.submit(households, asked)
         failed = wait(runner.client, job.id, "failed")
         assert "open-meteo" in failed.error
@@ -250,12 +248,7 @@ def test_a_job_that_cannot_be_done_says_why_and_is_tried_again_when_asked_again(
 
 def test_without_a_good_secret_it_does_not_start(tmp_path):
     with pytest.raises(AssertionError, match="SOLAR_RUNNER_SECRET must have 16 characters"):
-        Weak(tmp_path / "state")
-
-
-class Weak(Runner):
-    def start(self, **variables: str) -> None:
-        super().start(SOLAR_RUNNER_SECRET="short")
+        Runner(tmp_path / "state", SOLAR_RUNNER_SECRET="short")
 
 
 def test_tls_is_verified(tmp_path, certificate):
