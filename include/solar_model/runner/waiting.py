@@ -58,13 +58,15 @@ async def wait_for_job(
         When it stays away, hangs, or does not know the job any more.
     """
     last_word = time.time()
+    trouble = "it is still at work"
     pause_s = _SHORTEST_PAUSE_S
     while True:
         try:
             job = await client.status_async(job_id)
         except RunnerRefusedError:
             raise
-        except RunnerError:
+        except RunnerError as error:
+            trouble = str(error)
             if time.time() - last_word > patience_s:
                 raise
         else:
@@ -73,7 +75,9 @@ async def wait_for_job(
             if job.status in ("completed", "failed"):
                 return job
             last_word = time.time()
-        await _pause(pause_s, deadline, announced, "the runner has not finished in time")
+        await _pause(
+            pause_s, deadline, announced, f"the runner has not finished in time ({trouble})"
+        )
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
 
 
