@@ -110,11 +110,10 @@ class RunSimulationOperator(CycleOperator):
         )
 
     def _take(self, runner: str, context: Context, began: float) -> Handover:
-        from solar_model.pipeline.exchange import open_exchange
         from solar_model.runner.work import require_answer
 
         asked = self._asked()
-        exchange = open_exchange(self._exchange_url())
+        exchange = self._exchange()
         desk = self._desk()
         desk.mkdir(parents=True, exist_ok=True)
         if runner == EXCHANGE:
@@ -140,7 +139,8 @@ class RunSimulationOperator(CycleOperator):
     def _simulate_here(self, context: Context, began: float) -> Handover:
         from solar_model.runner.work import simulate
 
-        return self._handed_over(simulate(self.file("uploaded"), self._desk()), LOCAL, began)
+        results = simulate(self._exchange(), self.file("uploaded").name, self._desk())
+        return self._handed_over(results, LOCAL, began)
 
     def _handed_over(self, results: FileReference, runner: str, began: float) -> Handover:
         cycle = Cycle(**self.handover["cycle"])
@@ -165,6 +165,11 @@ class RunSimulationOperator(CycleOperator):
 
     def _exchange_url(self) -> str:
         return self.file("uploaded").uri.rsplit("/", 1)[0]
+
+    def _exchange(self) -> Any:
+        from solar_model.pipeline.exchange import open_exchange
+
+        return open_exchange(self._exchange_url())
 
     def _desk(self) -> Path:
         return Path(self.handover["cycle"]["work_dir"]) / "runner"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 from solar_model.errors import SolarModelError
 from solar_model.files import Manifest
 from solar_model.pipeline.database import CONNECTION_ID, conninfo
+from solar_model.pipeline.exchange import open_exchange
 from solar_model.pipeline.runners import ANNOUNCED
 from solar_model.runner.client import RunnerClient
 from solar_model.runner.waiting import Announced, nobody_announces, wait_for_exchange, wait_for_job
@@ -91,7 +93,8 @@ class ExchangeTrigger(ResultsTrigger):
 
     async def wait(self, asked: Manifest, announced: Announced) -> None:
         """Look into the exchange until they are there."""
-        await wait_for_exchange(self.where, asked, self.deadline, announced)
+        exchange = await asyncio.to_thread(open_exchange, self.where)
+        await wait_for_exchange(exchange, asked, self.deadline, announced)
 
 
 def _event(status: str, reason: str | None = None) -> TriggerEvent:

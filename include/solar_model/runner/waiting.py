@@ -11,7 +11,7 @@ from pathlib import Path
 
 from solar_model.errors import ResultsError, RunnerError, RunnerRefusedError, TransferError
 from solar_model.files import Manifest
-from solar_model.pipeline.exchange import open_exchange
+from solar_model.pipeline.exchange import FolderExchange
 from solar_model.runner.client import JobStatus, RunnerClient
 from solar_model.runner.work import require_answer
 from solar_model.ticks import parse_tick, results_file_name
@@ -82,7 +82,10 @@ async def wait_for_job(
 
 
 async def wait_for_exchange(
-    url: str, asked: Manifest, deadline: float, announced: Announced = nobody_announces
+    exchange: FolderExchange,
+    asked: Manifest,
+    deadline: float,
+    announced: Announced = nobody_announces,
 ) -> None:
     """Look into an exchange until the results of a request are there.
 
@@ -91,7 +94,6 @@ async def wait_for_exchange(
     RunnerError
         When they have not come in time; says what was found instead.
     """
-    exchange = open_exchange(url)
     name = results_file_name(parse_tick(asked.tick))
     seen: datetime | None = None
     trouble = "nothing there"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from solar_model.errors import ResultsError
 from solar_model.files import Manifest
-from solar_model.pipeline.exchange import open_exchange
+from solar_model.pipeline.exchange import FolderExchange
 from solar_model.pipeline.references import FileReference
 from solar_model.simulation import run_simulation
 from solar_model.ticks import parse_tick, results_file_name
@@ -49,23 +49,19 @@ def simulate_file(
     return results
 
 
-def simulate(uploaded: FileReference, desk: Path) -> FileReference:
+def simulate(exchange: FolderExchange, name: str, desk: Path) -> FileReference:
     """Simulate an input file of an exchange on this machine.
 
     Parameters
     ----------
-    uploaded : FileReference
-        The input file in an exchange.
+    exchange : FolderExchange
+        Where it is, and where the results go.
+    name : str
+        The input file.
     desk : path
         Folder for the runner's own copies.
-
-    Returns
-    -------
-    FileReference
-        The results in the same exchange.
     """
-    exchange = open_exchange(uploaded.uri.rsplit("/", 1)[0])
-    return exchange.put(simulate_file(exchange.get(uploaded.name, desk).path, desk))
+    return exchange.put(simulate_file(exchange.get(name, desk).path, desk))
 
 
 def require_answer(results: Manifest, asked: Manifest) -> None:

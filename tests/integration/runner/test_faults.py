@@ -219,20 +219,20 @@ def test_a_runner_that_is_killed_is_waited_for(tmp_path):
 def test_the_exchange_is_watched_for_the_right_results(households, tmp_path):
     from solar_model.pipeline.exchange import open_exchange
 
-    url = (tmp_path / "exchange").as_uri()
+    exchange = open_exchange((tmp_path / "exchange").as_uri())
     asked = Manifest.read(households)
 
     def look(seconds: float) -> None:
-        asyncio.run(wait_for_exchange(url, asked, time.time() + seconds))
+        asyncio.run(wait_for_exchange(exchange, asked, time.time() + seconds))
 
     with pytest.raises(RunnerError, match=r"nobody has put results_.*nothing there"):
         look(0.5)
     results = simulate_file(households, tmp_path / "out")
     manifest = Manifest.read(results)
     replace(manifest, answers="of another request").write(results)
-    open_exchange(url).put(results)
+    exchange.put(results)
     with pytest.raises(RunnerError, match="answers is 'of another request'"):
         look(1)
     manifest.write(results)
-    open_exchange(url).put(results)
+    exchange.put(results)
     look(10)
