@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import pandera.polars as pa
 import polars as pl
@@ -151,7 +152,8 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
     target = Path(path)
     if target.is_dir():
         raise InputError("this is a folder", file=target, expected="the name of a file to write")
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # no two writers share a draft, wherever they are: the folder may be one of several machines
+    draft = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
