@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: screenshots help run cycle psql test test-fast validate-model lint bench docs lock clean environment environment-dev
+.PHONY: help run cycle psql test test-fast validate-model lint bench docs screenshots lock clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14

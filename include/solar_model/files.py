@@ -277,12 +277,33 @@ class Manifest:
         """
         manifest = cls.path_of(path)
         try:
-            return TypeAdapter(cls).validate_json(manifest.read_bytes())
-        except (OSError, ValidationError) as error:
+            return cls.parse(manifest.read_bytes(), manifest)
+        except OSError as error:
             raise TransferError(f"{manifest}: the manifest cannot be read ({error})") from error
 
-    def verify(self, path: Place) -> None:
+    @classmethod
+    def parse(cls, content: bytes, called: Place) -> Manifest:
+        """Understand the bytes of a manifest, which errors call ``called``.
+
+        Raises
+        ------
+        TransferError
+            When they are not a manifest.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(content)
+        except ValidationError as error:
+            raise TransferError(f"{called}: the manifest cannot be read ({error})") from error
+
+    def verify(self, path: Place, called: Place | None = None) -> None:
         """Make sure that a file is the one described, byte for byte.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        called : str or path-like, optional
+            What errors call it; its path, when not given.
 
         Raises
         ------
@@ -290,17 +311,18 @@ class Manifest:
             Says what differs.
         """
         file = Path(path)
+        called = called or file
         if not file.is_file():
-            raise TransferError(f"{file}: the file is missing, its manifest is there")
+            raise TransferError(f"{called}: the file is missing, its manifest is there")
         size = file.stat().st_size
         if size != self.size_bytes:
             raise TransferError(
-                f"{file}: {size:,} bytes where the manifest says {self.size_bytes:,}"
+                f"{called}: {size:,} bytes where the manifest says {self.size_bytes:,}"
             )
         digest = sha256_of(file)
         if digest != self.sha256:
             raise TransferError(
-                f"{file}: SHA-256 is {digest} where the manifest says {self.sha256}"
+                f"{called}: SHA-256 is {digest} where the manifest says {self.sha256}"
             )
 
 

@@ -6,6 +6,7 @@ Connections (Postgres, mail, Google) are Airflow's and are read from ``AIRFLOW_C
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -73,8 +74,13 @@ class Settings(BaseSettings):
     )
     exchanges: str | None = Field(
         None,
-        description="Where the cycle's files are exchanged: file:///FOLDER URLs in order of "
-        "preference, separated by commas; without it, the folder exchange below SOLAR_HOME.",
+        description="Where the cycle's files are exchanged: URLs in order of preference, "
+        "separated by commas; without it, the folder exchange below SOLAR_HOME.",
+    )
+    exchange_retention: timedelta = Field(
+        timedelta(days=7),
+        gt=timedelta(0),
+        description="How long the cycle's files stay in the exchanges, such as P7D or PT12H.",
     )
     households_sql: Path = Field(
         PROJECT_ROOT / "include" / "sql" / "households.sql",

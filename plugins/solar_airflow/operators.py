@@ -16,7 +16,9 @@ from typing import Any
 
 import psycopg
 from airflow.sdk import BaseHook, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowNotFoundException
 
+from solar_model.errors import SolarModelError
 from solar_model.pipeline import runs
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
@@ -36,6 +38,14 @@ def open_database(operator: BaseOperator | None = None) -> Database:
         conninfo(connection.get_uri()),
         time_limit=operator.execution_timeout if operator else None,
     )
+
+
+def connection_text(connection_id: str) -> str | None:
+    """Text form of a connection, however Airflow keeps it; None when there is none."""
+    try:
+        return BaseHook.get_connection(connection_id).as_json()
+    except AirflowNotFoundException:
+        return None
 
 
 def work_folder(airflow_run_id: str, config: Settings) -> Path:
@@ -148,14 +158,14 @@ class WriteInputCsvOperator(CycleOperator):
 
 
 class UploadInputOperator(CycleOperator):
-    """Put the input file into the exchange."""
+    """Put the input file into the first exchange that takes it."""
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``uploaded``."""
-        from solar_model.pipeline.exchange import open_exchange
+        from solar_model.pipeline.exchange import put_to_first
 
-        exchange = open_exchange(settings().exchange_urls[0])
-        uploaded = exchange.put(self.file("input").path)
+        urls = settings().exchange_urls
+        uploaded = put_to_first(urls, self.file("input").path, connection_text)
         runs.log_transfer(connection, cycle.run_id, "upload", uploaded)
         self.log.info("Uploaded %s (%s bytes)", uploaded.uri, f"{uploaded.bytes:,}")
         return {"uploaded": uploaded.to_dict()}
@@ -169,9 +179,10 @@ class DownloadResultsOperator(CycleOperator):
         from solar_model.pipeline.exchange import open_exchange
 
         results = self.file("results")
-        exchange = open_exchange(results.uri.rsplit("/", 1)[0])
+        exchange = open_exchange(results.exchange, connection_text)
         downloaded = exchange.get(results.name, Path(cycle.work_dir))
-        runs.log_transfer(connection, cycle.run_id, "download", downloaded)
+        runs.log_transfer(connection, cycle.run_id, "download", results)
+        self.log.info("Downloaded %s (%s bytes)", results.uri, f"{results.bytes:,}")
         return {"downloaded": downloaded.to_dict()}
 
 
@@ -211,7 +222,7 @@ class InsertResultsOperator(CycleOperator):
             seed=cycle.seed,
             weather=Manifest.read(downloaded.path).weather,
             runner=self.handover["runner"],
-            exchange=self.file("uploaded").uri.rsplit("/", 1)[0],
+            exchange=self.file("uploaded").exchange,
             input_file=given.name,
             input_sha256=given.sha256,
             input_rows=given.rows,
@@ -277,12 +288,23 @@ class NotifyOperator(BaseOperator):
 
 
 class CleanUpOperator(CycleOperator):
-    """Remove the cycle's temporary files; runs only after success."""
+    """Remove the cycle's temporary files, and old ones of the exchanges; only after success."""
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add nothing."""
+        from solar_model.pipeline.exchange import open_exchange
+
         shutil.rmtree(cycle.work_dir, ignore_errors=True)
         self.log.info("Removed %s", cycle.work_dir)
+        config = settings()
+        for url in config.exchange_urls:
+            try:
+                removed = open_exchange(url, connection_text).expire(config.exchange_retention)
+            except SolarModelError as error:
+                # the next cycle tries again; this one has done its work
+                self.log.warning("Old files stay in an exchange: %s", error)
+            else:
+                self.log.info("Removed %s old files from %s", removed, url)
         return {}
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from airflow.sdk import Context
 
-from solar_airflow.operators import CycleOperator, Handover, open_database
+from solar_airflow.operators import CycleOperator, Handover, connection_text, open_database
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
 from solar_model.errors import RunnerError, RunnerRefusedError, SolarModelError
 from solar_model.files import Manifest
@@ -164,12 +164,12 @@ class RunSimulationOperator(CycleOperator):
         return Manifest.read(self.file("input").path)
 
     def _exchange_url(self) -> str:
-        return self.file("uploaded").uri.rsplit("/", 1)[0]
+        return self.file("uploaded").exchange
 
     def _exchange(self) -> Any:
         from solar_model.pipeline.exchange import open_exchange
 
-        return open_exchange(self._exchange_url())
+        return open_exchange(self._exchange_url(), connection_text)
 
     def _desk(self) -> Path:
         return Path(self.handover["cycle"]["work_dir"]) / "runner"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +11,10 @@ from typing import Any
 import psycopg
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 from pydantic import TypeAdapter
 
+from solar_airflow.operators import connection_text
 from solar_model.errors import SolarModelError
 from solar_model.files import Manifest
 from solar_model.pipeline.database import CONNECTION_ID, conninfo
@@ -93,7 +94,8 @@ class ExchangeTrigger(ResultsTrigger):
 
     async def wait(self, asked: Manifest, announced: Announced) -> None:
         """Look into the exchange until they are there."""
-        exchange = await asyncio.to_thread(open_exchange, self.where)
+        # the connection is asked for in a thread: Airflow refuses that in the event loop
+        exchange = await sync_to_async(open_exchange)(self.where, connection_text)
         await wait_for_exchange(exchange, asked, self.deadline, announced)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -119,25 +120,34 @@ def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cy
     """A stack of its own, with settings of its own."""
     query = home / "households.sql"
     shutil.copy(ROOT / "include" / "sql" / "households.sql", query)
-    with pytest.MonkeyPatch.context() as patch, listening() as webhook:
-        for name in [n for n in os.environ if n.startswith(("AIRFLOW", "SOLAR_"))]:
-            patch.delenv(name)
-        patch.setenv("SOLAR_HOUSEHOLDS_SQL", str(query))
-        patch.setenv("SOLAR_NOTIFY_URL", webhook.url)
-        patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
-        patch.setenv("SOLAR_WEATHER", "stochastic")
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        settings = load_settings(home=home, port=port or free_port(), postgres_port=free_port())
-        stack = Stack(settings, Signals())
-        with stack.up() as api:
-            wait_for_dag(stack, api, Signals())
-            api.unpause(DAG)
-            password = stack.state.secrets().admin_password
-            yield Cycle(api, settings, stack.solar, query, webhook, password)
+    with contextlib.ExitStack() as running:
+        webhook = running.enter_context(listening())
+        with pytest.MonkeyPatch.context() as patch:
+            patch_environment(patch, query, webhook, **variables)
+            settings = load_settings(home=home, port=port or free_port(), postgres_port=free_port())
+            stack = Stack(settings, Signals())
+            api = running.enter_context(stack.up())
+        wait_for_dag(stack, api, Signals())
+        api.unpause(DAG)
+        password = stack.state.secrets().admin_password
+        yield Cycle(api, settings, stack.solar, query, webhook, password)
 
 
 @pytest.fixture(scope="session")
 def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
     with booted(tmp_path_factory.mktemp("stack")) as cycle:
         yield cycle
+
+
+def patch_environment(
+    patch: pytest.MonkeyPatch, query: Path, webhook: Webhook, **variables: str
+) -> None:
+    """Variables that the stack takes over when it starts; other tests never see them."""
+    for name in [n for n in os.environ if n.startswith(("AIRFLOW", "SOLAR_"))]:
+        patch.delenv(name)
+    patch.setenv("SOLAR_HOUSEHOLDS_SQL", str(query))
+    patch.setenv("SOLAR_NOTIFY_URL", webhook.url)
+    patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
+    patch.setenv("SOLAR_WEATHER", "stochastic")
+    for name, value in variables.items():
+        patch.setenv(name, value)

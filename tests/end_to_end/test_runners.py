@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 from tests.end_to_end.conftest import DAG, Cycle, booted
-from tests.runners import SECRET, Runner, request_file
+from tests.support.runners import SECRET, Runner, request_file
 
 from solar_model.files import Manifest
 from solar_model.runner.work import simulate_file

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, pool
 
 from solar_model.errors import ConfigurationError
+from solar_model.pipeline.connections import Connection, from_environment, variable
 from solar_model.settings import PROJECT_ROOT
 
 CONNECTION_ID = "solar_db"
-CONNECTION_VARIABLE = "AIRFLOW_CONN_SOLAR_DB"
+CONNECTION_VARIABLE = variable(CONNECTION_ID)
+VERSION_TABLE = "solar_schema_version"
 MIGRATIONS = PROJECT_ROOT / "include" / "sql" / "migrations"
-
-# libpq's names for what Airflow calls login and schema
-_JSON_FIELDS = {
-    "host": "host",
-    "port": "port",
-    "login": "user",
-    "password": "password",
-    "schema": "dbname",
-}
 
 
 def conninfo(connection: str) -> str:
@@ -45,44 +37,25 @@ def conninfo(connection: str) -> str:
     ConfigurationError
         When the text is neither; the text itself may hold a password and is not repeated.
     """
-    text = connection.strip()
     try:
-        if text.startswith("{"):
-            return _from_json(json.loads(text))
-        return _from_uri(text)
+        parts = Connection.parse(connection)
+        if parts.conn_type not in ("postgres", "postgresql"):
+            raise ValueError("not a Postgres connection")
+        parameters = {
+            "host": parts.host,
+            "port": parts.port,
+            "user": parts.login,
+            "password": parts.password,
+            "dbname": parts.schema,
+            **parts.extra,
+        }
+        return make_conninfo(**{k: v for k, v in parameters.items() if v not in (None, "")})
     except (ValueError, TypeError, psycopg.Error) as error:
         raise ConfigurationError(
             f"the connection {CONNECTION_ID} cannot be read; expected "
             "postgresql://user:password@host:5432/database or Airflow's JSON form. "
             f"Set {CONNECTION_VARIABLE} or the connection in Airflow's UI."
         ) from error
-
-
-def _from_json(fields: dict[str, Any]) -> str:
-    if fields.get("conn_type") not in ("postgres", "postgresql"):
-        raise ValueError("not a Postgres connection")
-    extra = fields.get("extra") or {}
-    if isinstance(extra, str):
-        extra = json.loads(extra)
-    parameters = {ours: fields.get(theirs) for theirs, ours in _JSON_FIELDS.items()}
-    return make_conninfo(**{k: v for k, v in (parameters | extra).items() if v not in (None, "")})
-
-
-def _from_uri(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme.split("+")[0] not in ("postgres", "postgresql"):
-        raise ValueError("not a Postgres connection")
-    query = dict(parse_qsl(parts.query))
-    # Airflow hides nested extras in this one parameter
-    query |= json.loads(query.pop("__extra__", "{}"))
-    parameters: dict[str, Any] = {
-        "host": unquote(parts.hostname or ""),
-        "port": parts.port,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "dbname": unquote(parts.path.lstrip("/")),
-    }
-    return make_conninfo(**{k: v for k, v in (parameters | query).items() if v not in (None, "")})
 
 
 def conninfo_from_environment() -> str:
@@ -93,7 +66,7 @@ def conninfo_from_environment() -> str:
     ConfigurationError
         When ``AIRFLOW_CONN_SOLAR_DB`` is not set or cannot be read.
     """
-    connection = os.environ.get(CONNECTION_VARIABLE)
+    connection = from_environment(CONNECTION_ID)
     if not connection:
         raise ConfigurationError(
             f"{CONNECTION_VARIABLE} is not set, so the solar database is unknown. Set it to "
@@ -120,6 +93,29 @@ def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connec
     connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(limit_ms),))
     connection.commit()
     return connection
+
+
+def require_current(connection: psycopg.Connection[Any]) -> None:
+    """Make sure that our tables are those of this version.
+
+    Raises
+    ------
+    ConfigurationError
+        When they are older, newer, or missing.
+    """
+    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    try:
+        with connection.transaction():
+            rows = connection.execute(
+                sql.SQL("SELECT version_num FROM {}").format(sql.Identifier(VERSION_TABLE))
+            ).fetchall()
+    except psycopg.errors.UndefinedTable:
+        rows = []
+    found = rows[0][0] if rows else "missing"
+    if found != wanted:
+        raise ConfigurationError(
+            f"the schema is {found}, this version needs {wanted}. Run `solar db upgrade`."
+        )
 
 
 def upgrade(info: str, revision: str = "head") -> None:

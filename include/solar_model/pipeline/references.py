@@ -20,7 +20,7 @@ class FileReference:
     Attributes
     ----------
     uri : str
-        Where it is: ``file:///…``.
+        Where it is: ``file:///…`` on this machine, else in an exchange. Never a secret.
     rows : int
         Rows of data, without the header.
     bytes : int
@@ -43,6 +43,11 @@ class FileReference:
     def name(self) -> str:
         """File name, without its folders."""
         return self.uri.rsplit("/", 1)[-1]
+
+    @property
+    def exchange(self) -> str:
+        """URL of the exchange that the file is in."""
+        return self.uri.rsplit("/", 1)[0]
 
     @property
     def path(self) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from solar_model.errors import ResultsError, RunnerError, RunnerRefusedError, TransferError
 from solar_model.files import Manifest
-from solar_model.pipeline.exchange import FolderExchange
+from solar_model.pipeline.exchange import Exchange
 from solar_model.runner.client import JobStatus, RunnerClient
 from solar_model.runner.work import require_answer
 from solar_model.ticks import parse_tick, results_file_name
@@ -82,7 +82,7 @@ async def wait_for_job(
 
 
 async def wait_for_exchange(
-    exchange: FolderExchange,
+    exchange: Exchange,
     asked: Manifest,
     deadline: float,
     announced: Announced = nobody_announces,

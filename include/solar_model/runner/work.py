@@ -8,7 +8,7 @@ from pathlib import Path
 
 from solar_model.errors import ResultsError
 from solar_model.files import Manifest
-from solar_model.pipeline.exchange import FolderExchange
+from solar_model.pipeline.exchange import Exchange
 from solar_model.pipeline.references import FileReference
 from solar_model.simulation import run_simulation
 from solar_model.ticks import parse_tick, results_file_name
@@ -49,12 +49,12 @@ def simulate_file(
     return results
 
 
-def simulate(exchange: FolderExchange, name: str, desk: Path) -> FileReference:
+def simulate(exchange: Exchange, name: str, desk: Path) -> FileReference:
     """Simulate an input file of an exchange on this machine.
 
     Parameters
     ----------
-    exchange : FolderExchange
+    exchange : Exchange
         Where it is, and where the results go.
     name : str
         The input file.

@@ -2,9 +2,9 @@
 
 from alembic import context
 
+from solar_model.pipeline.database import VERSION_TABLE
+
 # A backend that keeps its own Alembic history in the same database is not disturbed.
-context.configure(
-    connection=context.config.attributes["connection"], version_table="solar_schema_version"
-)
+context.configure(connection=context.config.attributes["connection"], version_table=VERSION_TABLE)
 with context.begin_transaction():
     context.run_migrations()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from psycopg.conninfo import conninfo_to_dict
-from tests.runners import SECRET, TICK, Runner, request_file
+from tests.support.runners import SECRET, TICK, Runner, request_file
 
 from solar_airflow import triggers
 from solar_airflow.simulation import RunSimulationOperator

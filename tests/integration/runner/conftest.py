@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.runners import Runner, request_file
+from tests.support.runners import Runner, request_file
 
 
 @pytest.fixture(scope="module")

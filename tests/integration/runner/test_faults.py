@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tests.runners import SECRET, Runner, request_file, wait
+from tests.support.runners import SECRET, Runner, request_file, wait
 
 from solar_model.errors import RunnerError, RunnerRefusedError
 from solar_model.files import Manifest

@@ -11,7 +11,7 @@ from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tests.conftest import ROOT
-from tests.runners import request_file
+from tests.support.runners import request_file
 
 from solar_model.files import Manifest
 from solar_model.pipeline.exchange import open_exchange

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from tests.runners import SECRET, TICK, Runner, request_file, wait
+from tests.support.certificates import self_signed
+from tests.support.runners import SECRET, TICK, Runner, request_file, wait
 
 from solar_model.errors import ConfigurationError, RunnerError, RunnerRefusedError
 from solar_model.files import Manifest
@@ -251,8 +252,9 @@ def test_without_a_good_secret_it_does_not_start(tmp_path):
         Runner(tmp_path / "state", SOLAR_RUNNER_SECRET="short")
 
 
-def test_tls_is_verified(tmp_path, certificate):
-    public, private = certificate
+def test_tls_is_verified(tmp_path):
+    _, public = self_signed(tmp_path)
+    private = tmp_path / "server.key"
     runner = Runner(
         tmp_path / "state", "--certificate", str(public), "--key", str(private), scheme="https"
     )
@@ -264,46 +266,6 @@ def test_tls_is_verified(tmp_path, certificate):
             trusting.status("0" * 32)
     finally:
         runner.stop()
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    """A certificate for 127.0.0.1 that nobody but us has signed."""
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "runner")])
-    now = datetime.datetime.now(tz=datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    public, private = tmp_path / "runner.pem", tmp_path / "runner.key"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return public, private
 
 
 @pytest.mark.parametrize(

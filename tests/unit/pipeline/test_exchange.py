@@ -38,8 +38,11 @@ def test_putting_again_replaces_and_leaves_nothing_beside(exchange, tmp_path):
     exchange.put(written(tmp_path))
     put = exchange.put(written(tmp_path, "user_id\nc\n"))
     assert put.path.read_text() == "user_id\nc\n"
-    names = sorted(path.name for path in exchange.folder.iterdir())
-    assert names == [put.name, f"{put.name}.manifest.json"]
+    names = sorted(path.name for path in exchange.store.folder.iterdir())
+    assert [name for name in names if "latest" not in name] == [
+        put.name,
+        f"{put.name}.manifest.json",
+    ]
 
 
 def test_a_file_that_changed_after_its_manifest_is_not_put(exchange, tmp_path):
@@ -60,7 +63,7 @@ def test_a_damaged_file_is_refused_and_named(exchange, tmp_path, damage):
 @pytest.mark.parametrize("missing", ["", ".manifest.json"])
 def test_a_missing_file_is_named(exchange, tmp_path, missing):
     put = exchange.put(written(tmp_path))
-    (exchange.folder / f"{put.name}{missing}").unlink()
+    (exchange.store.folder / f"{put.name}{missing}").unlink()
     with pytest.raises(TransferError, match=put.name + missing):
         exchange.get(put.name, tmp_path / "elsewhere")
 

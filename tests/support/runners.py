@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import httpx
+from tests.conftest import ROOT
 
 from solar_model.community.households import fill_from_site
 from solar_model.files import Manifest, write_users
@@ -17,7 +18,6 @@ from solar_model.runner.client import JobStatus, RunnerClient
 from solar_model.sample import sample_households
 from solar_model.settings import settings
 from solar_stack.ports import free_port
-from tests.conftest import ROOT
 
 SECRET = "a key that both sides know"
 TICK = "2024-06-11T17:00:00"

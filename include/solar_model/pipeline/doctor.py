@@ -1,0 +1,178 @@
+"""The doctor: looks at every configured connection and says what is missing and how to mend it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psycopg
+import requests
+
+from solar_model.errors import ConfigurationError, SolarModelError, TransferError
+from solar_model.files import Manifest
+from solar_model.pipeline import database, households
+from solar_model.pipeline.connections import Lookup, variable
+from solar_model.pipeline.exchange import Exchange, Patience, open_exchange
+from solar_model.pipeline.exchange.patience import CONNECT_S
+from solar_model.pipeline.exchange.trouble import network_trouble
+from solar_model.settings import Settings
+from solar_model.ticks import parse_tick, timestamp_text
+
+# Google and Amazon refuse requests from 5 to 15 minutes off; most signatures allow less.
+CLOCK_LIMIT = timedelta(minutes=1)
+PROBE = "solar_doctor_"
+
+Database = psycopg.Connection[Any]
+Result = TypeVar("Result")
+
+_PATIENCE = Patience(attempts=2, budget_s=20, silence_s=10)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came out of one look.
+
+    Attributes
+    ----------
+    subject : str
+        What was looked at: ``database`` or the URL of an exchange.
+    check : str
+        What was looked for.
+    problem : str or None
+        What is wrong and how to mend it; None when all is well.
+    """
+
+    subject: str
+    check: str
+    problem: str | None
+
+
+def examine(settings: Settings, connections: Lookup) -> Iterator[Finding]:
+    """Look at the database and at every exchange; findings come as they are made.
+
+    Parameters
+    ----------
+    settings : Settings
+        Names the exchanges and the household query.
+    connections : callable
+        Gives the text form of an Airflow connection by its id.
+    """
+    yield from _database(settings, connections)
+    for url in settings.exchange_urls:
+        yield from _exchange(url, connections)
+
+
+def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:
+    def connect() -> Database:
+        text = connections(database.CONNECTION_ID)
+        if text is None:
+            raise ConfigurationError(
+                f"there is no connection {database.CONNECTION_ID}. Set "
+                f"{variable(database.CONNECTION_ID)} to postgresql://USER:PASSWORD@HOST/DATABASE."
+            )
+        try:
+            return database.connect(database.conninfo(text), time_limit=timedelta(minutes=1))
+        except psycopg.OperationalError as error:
+            # libpq names host, port, user and database, never the password
+            raise TransferError(
+                f"Postgres cannot be reached: {str(error).strip()}. Is it running, and are "
+                "address and login right?"
+            ) from error
+
+    problem, connection = _attempt(connect)
+    yield Finding("database", "reachable", problem)
+    if connection is None:
+        return
+    with connection:
+        problem, _ = _attempt(lambda: database.require_current(connection))
+        yield Finding("database", "schema up to date", problem)
+        if problem is None:
+            problem, _ = _attempt(lambda: _run_query(connection, settings))
+            yield Finding("database", "household query runs", problem)
+
+
+def _run_query(connection: Database, settings: Settings) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = households.query(
+            connection,
+            tick=parse_tick(None),
+            sql_file=settings.households_sql,
+            folder=Path(folder),
+        )
+    if not snapshot.households.rows:
+        raise ConfigurationError(
+            f"the household query {settings.households_sql} finds nobody. Are there users with "
+            "panel_count above 0?"
+        )
+
+
+def _exchange(url: str, connections: Lookup) -> Iterator[Finding]:
+    problem, exchange = _attempt(lambda: open_exchange(url, connections, _PATIENCE))
+    yield Finding(url, "connection can be read", problem)
+    if exchange is None:
+        return
+    if exchange.store.server:
+        problem, _ = _attempt(lambda: _look_at_server(exchange))
+        yield Finding(url, "server, TLS and clock", problem)
+        if problem:
+            return
+    problem, _ = _attempt(exchange.store.preflight)
+    yield Finding(url, "place exists and is ours to use", problem)
+    if problem is None:
+        problem, _ = _attempt(lambda: _round_trip(exchange))
+        yield Finding(url, "a file goes there and back", problem)
+
+
+def _look_at_server(exchange: Exchange) -> None:
+    server = str(exchange.store.server)
+    try:
+        answer = requests.head(
+            server,
+            verify=exchange.store.ca_file or True,
+            timeout=(CONNECT_S, _PATIENCE.silence_s),
+            allow_redirects=False,
+        )
+    except (requests.RequestException, OSError) as error:
+        raise network_trouble(error, server) from error
+    if "Date" not in answer.headers:
+        return
+    ahead = datetime.now(tz=UTC) - parsedate_to_datetime(answer.headers["Date"])
+    if abs(ahead) > CLOCK_LIMIT:
+        minutes = abs(ahead) / timedelta(minutes=1)
+        side = "ahead of" if ahead > timedelta(0) else "behind"
+        raise ConfigurationError(
+            f"this machine's clock is {minutes:.0f} minutes {side} {server}: sign-ins and signed "
+            "links fail. Switch on time synchronisation (NTP)."
+        )
+
+
+def _round_trip(exchange: Exchange) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder) / f"{PROBE}{uuid4().hex}.csv"
+        probe.write_text("user_id\n")
+        tick = timestamp_text(parse_tick(None))
+        Manifest.of(probe, rows=0, tick=tick, steps=1, seed=None, weather=None).write(probe)
+        try:
+            exchange.put(probe)
+            exchange.get(probe.name, Path(folder) / "back")
+            if probe.name not in [stored.name for stored in exchange.list()]:
+                raise ConfigurationError(
+                    f"{exchange.url}: a file that was put is not listed. Give the account the "
+                    "right to list."
+                )
+        finally:
+            exchange.delete(probe.name)
+
+
+def _attempt(action: Callable[[], Result]) -> tuple[str | None, Result | None]:
+    """What is wrong, in words, or what the action gave."""
+    try:
+        return None, action()
+    except (SolarModelError, psycopg.Error) as error:
+        return str(error).strip(), None
