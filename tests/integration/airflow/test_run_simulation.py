@@ -161,7 +161,7 @@ def lying(change):
         job = name
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", for_job
     finally:
@@ -195,6 +195,7 @@ def test_whoever_computes_the_bytes_are_the_same(step, runner, tmp_path):
     assert timings["run_simulation"] > 0
 
 
+@pytest.mark.slow
 def test_one_after_the_other_is_left_for_the_next(step, runner):
     asked = Manifest.read(step.households)
     with socket.create_server(("127.0.0.1", 0)) as closed:

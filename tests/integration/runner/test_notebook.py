@@ -17,6 +17,8 @@ from solar_model.files import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.runner.work import require_answer, simulate_file
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = ROOT / "notebooks" / "colab_runner.ipynb"
 
 

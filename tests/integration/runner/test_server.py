@@ -196,6 +196,7 @@ def test_secrets_and_links_are_not_logged(runner, households):
     assert "signature" not in runner.said
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_job_it_goes_on_after_a_restart(tmp_path):
     households = request_file(tmp_path / "asked", 300, steps=600)
     asked = Manifest.read(households)
@@ -225,11 +226,13 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_after_a_restart(tmp_path):
     assert fetched.read_bytes() == simulate_file(households, tmp_path / "here").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_folder_belongs_to_one_runner(runner):
     with pytest.raises(AssertionError, match="another runner works in"):
         Runner(runner.folder)
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_be_done_says_why_and_is_tried_again_when_asked_again(tmp_path):
     households = request_file(tmp_path / "asked", 10, weather="open-meteo")
     asked = Manifest.read(households)
@@ -247,11 +250,13 @@ def test_a_job_that_cannot_be_done_says_why_and_is_tried_again_when_asked_again(
         runner.stop()
 
 
+@pytest.mark.slow
 def test_without_a_good_secret_it_does_not_start(tmp_path):
     with pytest.raises(AssertionError, match="SOLAR_RUNNER_SECRET must have 16 characters"):
         Runner(tmp_path / "state", SOLAR_RUNNER_SECRET="short")
 
 
+@pytest.mark.slow
 def test_tls_is_verified(tmp_path):
     _, public = self_signed(tmp_path)
     private = tmp_path / "server.key"

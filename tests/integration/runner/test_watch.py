@@ -96,6 +96,7 @@ def watch(exchange, *options: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_nothing_half_written_is_seen_and_the_next_one_does_it(
     exchange, tmp_path
 ):
@@ -115,6 +116,7 @@ def test_killed_in_the_middle_nothing_half_written_is_seen_and_the_next_one_does
     assert exchange.get("results_20240611_1700.csv", tmp_path / "got").rows == 300 * 400
 
 
+@pytest.mark.slow
 def test_it_goes_on_when_the_exchange_is_away(tmp_path):
     (tmp_path / "exchange").write_text("not a folder")
     watcher = watch(open_exchange((tmp_path / "exchange").as_uri()), "--every", "0.1")
