@@ -103,7 +103,8 @@ class Settings(BaseSettings):
     )
     runner_secret: SecretStr | None = Field(
         None,
-        description="Key that HTTP runners and the pipeline share, 16 characters or more.",
+        description="Key that runners and the pipeline share, 16 characters or more; with it the "
+        "manifests in the exchange are sealed, too.",
     )
     runner_ca_file: Path | None = Field(
         None, description="Certificates (PEM) to trust for HTTP runners, instead of the usual ones."
@@ -151,6 +152,11 @@ class Settings(BaseSettings):
                 "`openssl rand -hex 32` makes a good one"
             )
         return secret
+
+    @property
+    def seal_secret(self) -> str | None:
+        """The key that manifests in the exchange are sealed with; None leaves them open."""
+        return self.require_runner_secret() if self.runner_secret else None
 
     @property
     def exchange_urls(self) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class RunSimulationOperator(CycleOperator):
             name = results_file_name(parse_tick(asked.tick))
             try:
                 fetched = exchange.get(name, desk)
-                require_answer(Manifest.read(fetched.path), asked)
+                require_answer(Manifest.read(fetched.path), asked, settings().seal_secret)
             except SolarModelError as error:
                 raise RunnerError(str(error)) from error
             results = FileReference(

@@ -96,7 +96,9 @@ class ExchangeTrigger(ResultsTrigger):
         """Look into the exchange until they are there."""
         # the connection is asked for in a thread: Airflow refuses that in the event loop
         exchange = await sync_to_async(open_exchange)(self.where, connection_text)
-        await wait_for_exchange(exchange, asked, self.deadline, announced)
+        await wait_for_exchange(
+            exchange, asked, self.deadline, announced, secret=settings().seal_secret
+        )
 
 
 def _event(status: str, reason: str | None = None) -> TriggerEvent:

@@ -146,14 +146,16 @@ def write_input(
     good = fill_from_site(_carry_states(good, snapshot.states.path), config)
     path = Path(cycle.work_dir) / input_file_name(cycle.tick_start)
     write_users(good, path)
-    Manifest.of(
+    manifest = Manifest.of(
         path,
         rows=len(good),
         tick=timestamp_text(cycle.tick_start),
         steps=1,
         seed=cycle.seed,
         weather=_weather(connection, cycle, config.weather),
-    ).write(path)
+    )
+    secret = config.seal_secret
+    (manifest.sealed(secret) if secret else manifest).write(path)
     if cycle.run_id is not None:
         runs.quarantine(connection, cycle.run_id, "input", rejected)
         runs.record(

@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
-from solar_model.errors import ResultsError, RunnerError, RunnerRefusedError, TransferError
+from solar_model.errors import (
+    ResultsError,
+    RunnerError,
+    RunnerRefusedError,
+    SignatureError,
+    TransferError,
+)
 from solar_model.files import Manifest
 from solar_model.pipeline.exchange import Exchange
 from solar_model.runner.client import JobStatus, RunnerClient
@@ -86,8 +92,10 @@ async def wait_for_exchange(
     asked: Manifest,
     deadline: float,
     announced: Announced = nobody_announces,
+    *,
+    secret: str | None = None,
 ) -> None:
-    """Look into an exchange until the results of a request are there.
+    """Look into an exchange until the results of a request are there, sealed if there is a key.
 
     Raises
     ------
@@ -107,14 +115,14 @@ async def wait_for_exchange(
         with tempfile.TemporaryDirectory(prefix="solar-wait-") as folder:
             results = exchange.get(name, Path(folder)).path
             seen = written
-            require_answer(Manifest.read(results), asked)
+            require_answer(Manifest.read(results), asked, secret)
         return True
 
     while True:
         try:
             if await asyncio.to_thread(there):
                 return
-        except (ResultsError, TransferError) as error:
+        except (ResultsError, SignatureError, TransferError) as error:
             trouble = str(error)
         await _pause(
             _LONGEST_PAUSE_S / 2,

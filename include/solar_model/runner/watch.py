@@ -42,7 +42,8 @@ class Watcher:
     ) -> None:
         self.exchange = open_exchange(url)
         self._announce_url = announce_url
-        self._secret = settings().require_runner_secret() if announce_url else None
+        config = settings()
+        self._secret = config.require_runner_secret() if announce_url else config.seal_secret
         self._say = say
         # what cannot be computed stays so until it is put anew
         self._given_up: set[tuple[str, datetime]] = set()
@@ -85,7 +86,7 @@ class Watcher:
             try:
                 fetched = self.exchange.get(name, Path(folder))
                 self._tell(f"{name}: {fetched.rows:,} households")
-                results = simulate_file(fetched.path, Path(folder))
+                results = self._computed(fetched.path, Path(folder))
                 if (name, written) not in self.pending():
                     self._tell(f"{name}: somebody else was faster, or it was put anew")
                     return False
@@ -101,6 +102,15 @@ class Watcher:
             self._tell(f"{name}: done in {time.monotonic() - began:.1f} s, {put.name} is there")
             self._announce(name, Manifest.read(results))
             return True
+
+    def _computed(self, households: Path, folder: Path) -> Path:
+        """Results, sealed and from a sealed request if there is a key."""
+        if self._secret is None:
+            return simulate_file(households, folder)
+        Manifest.read(households).require_seal(self._secret)
+        results = simulate_file(households, folder)
+        Manifest.read(results).sealed(self._secret).write(results)
+        return results
 
     def _announce(self, name: str, results: Manifest | None) -> None:
         if self._announce_url is None:

@@ -64,7 +64,7 @@ def simulate(exchange: Exchange, name: str, desk: Path) -> FileReference:
     return exchange.put(simulate_file(exchange.get(name, desk).path, desk))
 
 
-def require_answer(results: Manifest, asked: Manifest) -> None:
+def require_answer(results: Manifest, asked: Manifest, secret: str | None = None) -> None:
     """Make sure that results are those of a request, and of this version of the model.
 
     Parameters
@@ -72,12 +72,18 @@ def require_answer(results: Manifest, asked: Manifest) -> None:
     results, asked : Manifest
         Of the results file and of the input file. Whether a file is the one that its manifest
         describes is the question of `Manifest.verify`.
+    secret : str, optional
+        Key that the results must be sealed with, where others may write to their place.
 
     Raises
     ------
     ResultsError
         Lists everything that differs.
+    SignatureError
+        When somebody else has written them.
     """
+    if secret is not None:
+        results.require_seal(secret)
     expected = {
         "name": results_file_name(parse_tick(asked.tick)),
         "tick": asked.tick,

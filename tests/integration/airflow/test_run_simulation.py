@@ -61,6 +61,11 @@ class Step:
             self.patch.setenv(f"SOLAR_{name}", value)
         settings.cache_clear()
 
+    def seal(self, secret: str = SECRET) -> None:
+        """Seal the request as the pipeline does."""
+        Manifest.read(self.households).sealed(secret).write(self.households)
+        self.handover["uploaded"] = self.exchange.put(self.households).to_dict()
+
     def attempt(self, between=lambda: None) -> dict:
         """One try of the task, all of its deferrals included."""
         step = RunSimulationOperator(
@@ -181,9 +186,9 @@ def test_whoever_computes_the_bytes_are_the_same(step, runner, tmp_path):
     assert len(step.deferrals) == 1
 
     step.configure(RUNNER="exchange")
-    with suppress(FileNotFoundError):
-        for path in Path(tmp_path / "exchange").glob("results*"):
-            path.unlink()
+    for path in Path(tmp_path / "exchange").glob("results*"):
+        path.unlink()
+    step.seal()
     watcher = Watcher(step.exchange.url)
     seen = step.attempt(between=watcher.look)
     assert seen["runner"] == "exchange" and step.same_bytes(seen)
@@ -246,6 +251,21 @@ def test_an_exchange_that_nobody_watches_is_left_for_the_worker(step):
     done = step.attempt()
     assert done["runner"] == "local" and step.same_bytes(done)
     assert len(step.deferrals) == 1
+
+
+def test_what_strangers_put_into_the_exchange_is_neither_simulated_nor_taken(step):
+    step.configure(RUNNER="exchange", RUNNER_TIME_LIMIT_S="4")
+    step.seal("another key of theirs")
+    said: list[str] = []
+    watcher = Watcher(step.exchange.url, say=said.append)
+    assert watcher.look() == 0
+    assert "no seal of somebody who knows SOLAR_RUNNER_SECRET" in said[-1]
+
+    step.seal()
+    forged = simulate_file(step.households, step.folder / "forged")
+    done = step.attempt(between=lambda: step.exchange.put(forged))
+    assert done["runner"] == "local"
+    assert done["results"]["sha256"] == Manifest.read(forged).sha256, "only the seal was missing"
 
 
 def test_a_retry_goes_back_to_its_job_and_hands_in_no_other(step, runner):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from solar_model.errors import ResultsError
+from solar_model.errors import ResultsError, SignatureError
 from solar_model.files import Manifest, write_users
 from solar_model.runner.work import require_answer, simulate_file
 from solar_model.sample import sample_households
@@ -73,3 +73,22 @@ def test_a_request_has_one_name_and_another_request_another(households):
         )
     ]
     assert len({asked.request_id, *others}) == len(others) + 1
+
+
+def test_a_seal_covers_everything_and_only_who_knows_the_key_can_make_it(households):
+    key = "a key that both sides know"
+    asked = Manifest.read(households)
+    sealed = asked.sealed(key)
+    sealed.require_seal(key)
+    sealed.write(households)
+    Manifest.read(households).require_seal(key)
+    assert sealed.request_id == asked.request_id
+    for manifest, secret in (
+        (asked, key),
+        (sealed, "another key of theirs"),
+        (replace(sealed, sha256="00" * 32), key),
+        (replace(sealed, weather=0.9), key),
+        (replace(sealed, answers="another request"), key),
+    ):
+        with pytest.raises(SignatureError, match="SOLAR_RUNNER_SECRET"):
+            manifest.require_seal(secret)
