@@ -149,12 +149,13 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
     Raises
     ------
     InputError
-        When a folder has this name.
+        When a folder, a device or a pipe has this name.
     """
     target = Path(path)
-    if target.is_dir():
-        raise InputError("this is a folder", file=target, expected="the name of a file to write")
-    # no two writers share a draft, wherever they are: the folder may be one of several machines
+    if target.exists() and not target.is_file():  # root could replace even /dev/null
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
+    # a name of its own: process numbers repeat on machines that share a folder, and in threads
     draft = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -364,7 +365,8 @@ def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     """
     file = Path(path)
     if not file.is_file():
-        raise InputError("there is no such file", file=file)
+        problem = "this is no ordinary file" if file.exists() else "there is no such file"
+        raise InputError(problem, file=file)
     try:
         raw = pl.read_csv(file, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:

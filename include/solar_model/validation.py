@@ -146,8 +146,27 @@ def _rows_of(source: Any, read: Callable[[Place], pl.DataFrame]) -> pl.DataFrame
         return source
     if isinstance(source, str | os.PathLike):
         return read(source)
-    frame: pl.DataFrame = pl.from_pandas(source)
-    return frame
+    if not hasattr(source, "select_dtypes"):
+        raise InputError(
+            "these are no rows",
+            value=type(source).__name__,
+            expected="a path, a polars.DataFrame or a pandas.DataFrame",
+        )
+    return pl.DataFrame([_from_pandas(column, str(name)) for name, column in source.items()])
+
+
+def _from_pandas(column: Any, name: str) -> pl.Series:
+    """A column of pandas; UUIDs and mixed objects as the text they show."""
+    try:
+        values: pl.Series = pl.from_pandas(column)
+    except (TypeError, ValueError):  # pyarrow wants one type per column
+        values = pl.Series(dtype=pl.Binary)
+    if values.dtype == pl.Binary:
+        known = column.notna()
+        values = pl.Series(
+            [str(one) if ok else None for one, ok in zip(column, known, strict=True)]
+        )
+    return values.alias(name)
 
 
 def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure]:

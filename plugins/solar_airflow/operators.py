@@ -83,10 +83,11 @@ class QueryHouseholdsOperator(BaseOperator):
                     default_seed=config.seed,
                 )
             )
+            asked_seed = config.seed if params["seed"] is None else params["seed"]
             cycle = Cycle(
                 tick=tick,
                 run_id=run.id if run else None,
-                seed=run.seed if run else params["seed"] or config.seed,
+                seed=run.seed if run else asked_seed,
                 weather=params["weather"],
                 work_dir=str(folder),
             )

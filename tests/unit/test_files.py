@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -112,8 +113,8 @@ def test_whatever_is_not_csv_is_an_input_error(tmp_path, content):
 
 
 def test_missing_file_and_folder_are_input_errors(tmp_path):
-    for path in (tmp_path / "absent.csv", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for path, words in ((tmp_path / "absent.csv", "no such file"), (tmp_path, "no ordinary file")):
+        with pytest.raises(InputError, match=words):
             read_users(path)
 
 
@@ -174,6 +175,27 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         half_a_file()
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.csv"]
     assert path.read_text() == "old"
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    path = tmp_path / "results.csv"
+    with atomic_write(path) as first:
+        first.write(b"first")
+        with atomic_write(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_or_device_is_neither_read_nor_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="no ordinary file"):
+        read_users(pipe)
+    with pytest.raises(InputError, match="no ordinary file"), atomic_write(pipe):
+        pass
+    assert pipe.is_fifo()
 
 
 def make_manifest(path: Path) -> Manifest:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import polars as pl
 import pytest
 from tests.unit.community.systems import user_ids
@@ -57,6 +59,29 @@ def test_every_failed_check_comes_with_all_its_rows_and_a_message():
     assert report.bad_rows.to_list() == list(range(11, 21))
     with pytest.raises(ResultsError, match="fail 3 checks"):
         report.raise_if_any()
+
+
+def test_a_pandas_frame_may_hold_uuids_and_damaged_cells():
+    frame = good_results().to_pandas()
+    frame["user_id"] = frame["user_id"].map(UUID)
+    assert not validate_results(frame, users())
+    frame["generation_kwh"] = frame["generation_kwh"].astype(object)
+    frame.loc[0, "generation_kwh"] = "plenty"
+    frame.loc[1, "generation_kwh"] = None
+    report = validate_results(frame, users())
+    found = checks(report)
+    assert (found["generation_kwh.type"], found["generation_kwh.not_null"]) == (1, 1)
+    assert report[0].examples[0]["generation_kwh"] == "plenty"
+
+
+@pytest.mark.parametrize("source", [None, [1, 2], {"user_id": []}])
+def test_what_is_no_frame_is_a_failed_check(source):
+    assert checks(validate_results(source)) == {"readable": 1}
+
+
+def test_a_missing_timestamp_is_a_missing_value():
+    report = validate_results(good_results().with_columns(timestamp=None))
+    assert "timestamp.not_null: expected a value" in str(report)
 
 
 def test_text_that_is_no_number_is_shown_as_it_is(tmp_path):

@@ -1,4 +1,4 @@
-"""No secret is told: not in logs, not in errors and tracebacks, not in what tasks hand on."""
+"""Known secrets in every place that an exchange knows them from, and none in what it tells."""
 
 from __future__ import annotations
 

@@ -248,7 +248,8 @@ def _mapping_opener(spec: Mapping[str, Any], seed: int) -> _Open:
         return lambda: RecordedSpans(spec["spans"], seed)
     if keys == {"file", "sha256"}:
         return lambda: TypicalYear(spec["file"], sha256=spec["sha256"])
-    given = {key: _limited(spec, key) for key in keys if key in _LIMITS}
+    # in a fixed order, as the record and the manifest show it
+    given = {key: _limited(spec, key) for key in _LIMITS if key in keys}
     ambient = {_AMBIENT[key]: value for key, value in given.items() if key in _AMBIENT}
     rest = keys - set(_AMBIENT)
     if rest == {"clear_sky_index"}:
