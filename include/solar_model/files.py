@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any
@@ -19,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from solar_model.contracts import SCHEMA_VERSION, Results, UsersInput, columns_of
-from solar_model.errors import InputError, TransferError
+from solar_model.errors import InputError, SignatureError, TransferError
 from solar_model.intake import broken_rules, typed
+from solar_model.signatures import sign, verify
 from solar_model.ticks import TIMESTAMP_FORMAT
 
 Place = str | os.PathLike[str]
@@ -204,6 +207,10 @@ class Manifest:
         Weather asked for (input file) or really used (results file), as JSON can hold it.
     model_version, schema_version : str
         Of the package and of the contracts that wrote the file.
+    answers : str or None
+        Results of a runner: `request_id` of the input file's manifest that they answer.
+    seal : str or None
+        Signature of all the rest, where a file passes through a place that others may write to.
     """
 
     name: str
@@ -216,6 +223,49 @@ class Manifest:
     weather: Any
     model_version: str
     schema_version: str = SCHEMA_VERSION
+    answers: str | None = None
+    seal: str | None = None
+
+    def sealed(self, secret: str) -> Manifest:
+        """The same manifest, signed with a key that the reader knows too."""
+        return replace(self, seal=sign(self._without_seal(), secret))
+
+    def require_seal(self, secret: str) -> None:
+        """Make sure that somebody who knows the key wrote this manifest, whenever that was.
+
+        Raises
+        ------
+        SignatureError
+            When it was somebody else, or a part of it was changed.
+        """
+        try:
+            verify(self.seal, self._without_seal(), secret, fresh=False)
+        except SignatureError:
+            raise SignatureError(
+                f"the manifest of {self.name} has no seal of somebody who knows "
+                "SOLAR_RUNNER_SECRET; is it set, and the same, on both sides?"
+            ) from None
+
+    def _without_seal(self) -> bytes:
+        return TypeAdapter(Manifest).dump_json(replace(self, seal=None))
+
+    @property
+    def request_id(self) -> str:
+        """Name of the request that an input file's manifest makes of a runner.
+
+        It is made of everything that decides about the results, so the same request has the same
+        name wherever and whenever it is made.
+        """
+        asked = (
+            self.sha256,
+            self.tick,
+            self.steps,
+            self.seed,
+            self.weather,
+            self.schema_version,
+            self.model_version,
+        )
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     @classmethod
     def of(
