@@ -1,7 +1,7 @@
 """What if half of the households get a battery?
 
 Simulates the same community over the same days twice, as it is without any battery and with one
-in every second home, and shows what changes. People, roofs and clouds are the same in both: every
+in half of the homes, and shows what changes. People, roofs and clouds are the same in both: every
 draw is keyed by the household and the seed, so a battery changes nothing but the battery.
 
     python examples/what_if_batteries.py --households 1000 --days 7

@@ -72,22 +72,18 @@ class QueryHouseholdsOperator(BaseOperator):
         airflow_run_id = context["dag_run"].run_id
         folder = work_folder(airflow_run_id, config)
         with open_database(self) as connection:
-            run = (
-                None
-                if params["dry_run"]
-                else runs.start(
-                    connection,
-                    tick=parse_tick(tick),
-                    airflow_run_id=airflow_run_id,
-                    seed=params["seed"],
-                    default_seed=config.seed,
+            recorded_seed, _ = runs.recorded(connection, parse_tick(tick))
+            seeds = (params["seed"], recorded_seed, config.seed)
+            seed = next(seed for seed in seeds if seed is not None)
+            run_id = None
+            if not params["dry_run"]:
+                run_id = runs.start(
+                    connection, tick=parse_tick(tick), airflow_run_id=airflow_run_id, seed=seed
                 )
-            )
-            asked_seed = config.seed if params["seed"] is None else params["seed"]
             cycle = Cycle(
                 tick=tick,
-                run_id=run.id if run else None,
-                seed=run.seed if run else asked_seed,
+                run_id=run_id,
+                seed=seed,
                 weather=params["weather"],
                 work_dir=str(folder),
             )

@@ -24,7 +24,7 @@ class _Plainly(typer.core.TyperGroup):
         except ModuleNotFoundError as error:
             raise _failed(
                 f"this command needs {error.name}, which is not part of the model alone. "
-                "Install the whole package: pip install 'solar-model[pipeline]'"
+                "Run it from the project's folder, in the environment that make sets up."
             ) from error
 
 
@@ -55,4 +55,5 @@ app = typer.Typer(
     """,
 )
 
-from solar_model.cli import community, db, doctor, runner  # noqa: E402, F401  (they register on the app)
+# they register on the app
+from solar_model.cli import community, db, doctor, health, runner  # noqa: E402, F401

@@ -94,7 +94,7 @@ def validate(
 
     report = validate_results(results_file, input_file)
     if report:
-        typer.echo(f"{results_file} fails {len(report)} checks:\n{report}", err=True)
+        typer.echo(f"{results_file} does not keep its contract:\n{report}", err=True)
         raise typer.Exit(1)
     typer.echo(f"{results_file}: {report}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +22,15 @@ from solar_model.ticks import TICK, input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
 
+# A semicolon, and comments behind it, cannot stand inside of COPY (…).
+_ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
+
 _LAST_STATE = """
 COPY (
     SELECT user_id::text AS user_id, battery_soc_kwh AS previous_soc_kwh
     FROM energy_data
     WHERE source = 'SIMULATION'
+      AND battery_soc_kwh IS NOT NULL
       AND "timestamp" = (
           -- the last tick before this one that has rows: an outage does not reset the batteries
           SELECT max(least(tick + (steps - 1) * %(length)s::interval, %(before)s::timestamptz))
@@ -72,7 +77,7 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
         When the query's file is missing or Postgres cannot run it.
     """
     try:
-        statement = sql_file.read_text(encoding="utf-8").strip().rstrip(";")
+        statement = _ENDING.sub("", sql_file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
             f"the household query {sql_file} cannot be read ({error.strerror}). "
@@ -169,11 +174,10 @@ def write_input(
 
 
 def _weather(connection: Connection, cycle: Cycle, default: str) -> Any:
-    if cycle.weather is None and cycle.run_id is not None:
-        recorded = runs.recorded_weather(connection, cycle.run_id)
-        if recorded is not None:
-            return recorded
-    return cycle.weather or default
+    if cycle.weather:
+        return cycle.weather
+    _, recorded = runs.recorded(connection, cycle.tick_start)
+    return default if recorded is None else recorded
 
 
 def _carry_states(households: pl.DataFrame, states_file: Path) -> pl.DataFrame:

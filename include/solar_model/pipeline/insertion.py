@@ -13,18 +13,10 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from solar_model.community.draws import uuid_words
+from solar_model.contracts import Results, columns_of
 from solar_model.pipeline import runs
 
-ENERGY_COLUMNS = (
-    "generation_kwh",
-    "consumption_kwh",
-    "battery_soc_kwh",
-    "battery_charge_kwh",
-    "battery_discharge_kwh",
-    "grid_import_kwh",
-    "grid_export_kwh",
-    "surplus_kwh",
-)
+ENERGY_COLUMNS = tuple(name for name in columns_of(Results) if name.endswith("_kwh"))
 
 _SOURCE = b"SIMULATION"
 _BLOCK_ROWS = 131_072

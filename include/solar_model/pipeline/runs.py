@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -28,35 +27,18 @@ Connection = psycopg.Connection[Any]
 _JSON_COLUMNS = {"weather", "timings_s"}
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run as it starts: its row, and what a rerun takes over from the run before.
-
-    Attributes
-    ----------
-    id : str
-        Key of the row.
-    seed : int
-        Seed: the one asked for, else the recorded one, else the default.
-    """
-
-    id: str
-    seed: int
-
-
 def start(
     connection: Connection,
     *,
     tick: datetime,
     airflow_run_id: str,
-    seed: int | None,
-    default_seed: int,
-) -> Run:
-    """Open the row of a tick, or reopen it for another attempt.
+    seed: int,
+) -> str:
+    """Open the row of a tick, or reopen it for another attempt; returns its id.
 
     A retry of the same Airflow run is the same attempt.
     """
-    row = connection.execute(
+    [(run_id,)] = connection.execute(
         """
         INSERT INTO simulation_runs AS run
             (tick, airflow_run_id, seed, model_version, schema_version)
@@ -71,27 +53,26 @@ def start(
             finished_at = NULL,
             notified_at = NULL,
             timings_s = '{}'
-        RETURNING id::text, seed
+        RETURNING id::text
         """,
         (
             tick,
             airflow_run_id,
-            default_seed if seed is None else seed,
+            seed,
             __version__,
             SCHEMA_VERSION,
         ),
     ).fetchall()
     connection.commit()
-    [(run_id, recorded_seed)] = row
-    return Run(id=run_id, seed=recorded_seed if seed is None else seed)
+    return str(run_id)
 
 
-def recorded_weather(connection: Connection, run_id: str) -> Any:
-    """Weather that the run's tick was last computed with, or None."""
+def recorded(connection: Connection, tick: datetime) -> tuple[int | None, Any]:
+    """Seed and weather that a tick was last computed with; None where nothing is recorded."""
     row = connection.execute(
-        "SELECT weather FROM simulation_runs WHERE id = %s", (run_id,)
+        "SELECT seed, weather FROM simulation_runs WHERE tick = %s", (tick,)
     ).fetchone()
-    return row[0] if row else None
+    return row or (None, None)
 
 
 def record(connection: Connection, run_id: str, **columns: Any) -> None:

@@ -47,11 +47,9 @@ class Step:
         given |= {"schema": parameters["dbname"], "extra": {"options": parameters["options"]}}
         monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", json.dumps({"conn_type": "postgres", **given}))
         with database.connect() as connection:
-            run = runs.start(
-                connection, tick=parse_tick(TICK), airflow_run_id="r", seed=7, default_seed=7
-            )
+            run_id = runs.start(connection, tick=parse_tick(TICK), airflow_run_id="r", seed=7)
         self.handover = {
-            "cycle": Cycle(TICK, run.id, 7, None, str(tmp_path / "work")).to_dict(),
+            "cycle": Cycle(TICK, run_id, 7, None, str(tmp_path / "work")).to_dict(),
             "input": FileReference.of(self.households, 50).to_dict(),
             "uploaded": self.exchange.put(self.households).to_dict(),
         }

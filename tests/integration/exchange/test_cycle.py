@@ -67,16 +67,15 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
 ):
     caplog.set_level(logging.INFO)  # ours; the operators' goes to the output
     for attempt in ("one", "two"):
-        run = runs.start(
+        run_id = runs.start(
             connection,
             tick=datetime(2024, 9, 11, 14, 15, tzinfo=UTC),
             airflow_run_id=attempt,
             seed=1,
-            default_seed=1,
         )
         work = tmp_path / attempt
         work.mkdir()
-        handover = handed(work, Cycle(TICK, run.id, 1, None, str(work)))
+        handover = handed(work, Cycle(TICK, run_id, 1, None, str(work)))
         handover = execute(operators.UploadInputOperator, handover)
         uploaded = FileReference(**handover["uploaded"])
         assert uploaded.uri == f"{exchanges.url}/{INPUT}"

@@ -47,10 +47,8 @@ def add(connection, user_id=None, system=(400, 10, 8, 4, 2)) -> str:
 
 
 def cycle(connection, folder, tick=TICK, weather=None) -> Cycle:
-    run = runs.start(
-        connection, tick=tick, airflow_run_id=f"test {tick}", seed=None, default_seed=7
-    )
-    return Cycle(str(tick), run.id, run.seed, weather, str(folder))
+    run_id = runs.start(connection, tick=tick, airflow_run_id=f"test {tick}", seed=7)
+    return Cycle(str(tick), run_id, 7, weather, str(folder))
 
 
 def take(connection, folder, sql_file=QUERY, **more):
@@ -68,14 +66,12 @@ def take(connection, folder, sql_file=QUERY, **more):
 
 def store(connection, tick, states: dict[str, float]) -> None:
     """Complete a run of a tick with these states of charge."""
-    run = runs.start(
-        connection, tick=tick, airflow_run_id=f"store {tick}", seed=None, default_seed=7
-    )
+    run_id = runs.start(connection, tick=tick, airflow_run_id=f"store {tick}", seed=7)
     frame = pl.DataFrame({"user_id": list(states), "battery_soc_kwh": list(states.values())})
     rest = {name: 0.0 for name in ENERGY_COLUMNS if name != "battery_soc_kwh"}
     insert(
         connection,
-        run.id,
+        run_id,
         frame.with_columns(timestamp=pl.lit(tick).cast(pl.Datetime("us", "UTC"))).with_columns(
             **{name: pl.lit(value) for name, value in rest.items()}
         ),
@@ -228,7 +224,7 @@ def test_the_query_can_be_replaced(backend, tmp_path):
     own.write_text(
         "-- ours\nSELECT user_id, 300 AS panel_wattage, 4 AS panel_count, "
         "8 AS battery_capacity_kwh, 3 AS inverter_capacity_kw, 2 AS household_size, "
-        "6.5 AS battery_soc_kwh FROM user_systems;\n"
+        "6.5 AS battery_soc_kwh FROM user_systems;\n-- the end; really\n"
     )
     store(backend, TICK - QUARTER, {user: 1.0})
     rows, *_ = take(backend, tmp_path, sql_file=own)

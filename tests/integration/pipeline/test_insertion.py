@@ -36,9 +36,7 @@ def simulated(folder, households=50, steps=1, weather=0.9):
 
 
 def started(connection) -> str:
-    return runs.start(
-        connection, tick=TICK, airflow_run_id=str(uuid4()), seed=None, default_seed=1
-    ).id
+    return runs.start(connection, tick=TICK, airflow_run_id=str(uuid4()), seed=1)
 
 
 def stored(connection) -> list[tuple]:

@@ -114,7 +114,8 @@ def follow_clear_sky(
     )
 
 
-@lru_cache(maxsize=64)
+# The ticks of an hour follow each other; more entries would only hold memory (one array per cell).
+@lru_cache(maxsize=4)
 def _clear_sky_means(
     first_tick: int, ticks: int, latitude: bytes, longitude: bytes
 ) -> tuple[Floats, Floats]:

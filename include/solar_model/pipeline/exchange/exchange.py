@@ -7,11 +7,11 @@ its file for the same reason.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 from solar_model.errors import InputError, TransferError
 from solar_model.files import Manifest
@@ -163,7 +163,7 @@ class Exchange:
         manifest = self._manifest(name)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
-        draft = folder / f".{name}.{os.getpid()}.part"
+        draft = folder / f".{name}.{uuid4().hex}.part"
         try:
             with draft.open("wb") as file:
                 self.store.read(name, file)

@@ -16,6 +16,7 @@ CREATE TABLE energy_data (
     user_id               uuid             NOT NULL,
     generation_kwh        double precision NOT NULL,
     consumption_kwh       double precision NOT NULL,
+    -- null in rows of a backend or a meter, which need not know of batteries and grid
     battery_soc_kwh       double precision,
     battery_charge_kwh    double precision,
     battery_discharge_kwh double precision,
@@ -25,13 +26,7 @@ CREATE TABLE energy_data (
     source                energy_source    NOT NULL,
     simulation_run_id     uuid,
     -- time first: a tick's rows lie together, and the index grows at its end
-    UNIQUE ("timestamp", user_id, source),
-    -- a meter may know only generation and consumption; a simulation knows everything
-    CONSTRAINT simulation_is_complete CHECK (
-        source <> 'SIMULATION'
-        OR num_nulls(battery_soc_kwh, battery_charge_kwh, battery_discharge_kwh,
-                     grid_import_kwh, grid_export_kwh, simulation_run_id) = 0
-    )
+    UNIQUE ("timestamp", user_id, source)
 ) PARTITION BY RANGE ("timestamp");
 
 -- Catches rows of a day that nobody prepared, such as a meter's: no insert fails for that.
