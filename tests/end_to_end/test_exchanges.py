@@ -63,7 +63,7 @@ def test_the_second_exchange_carries_the_cycle_and_no_secret_is_told(away):
 def files_with(secret: str, folder: Path) -> list[Path]:
     """Every file of a stack is looked at: logs, records of processes, temporary files."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) > 100
+    assert any(path.suffix == ".log" for path in files)
     return [path for path in files if secret.encode() in path.read_bytes()]
 
 

@@ -108,7 +108,10 @@ class S3Store(Store):
             sha256 = hashlib.file_digest(file, "sha256").digest()
             file.seek(0)
             self._client.put_object(
-                Body=file, ChecksumSHA256=base64.b64encode(sha256).decode(), **self._key(name)
+                Body=file,
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=base64.b64encode(sha256).decode(),
+                **self._key(name),
             )
 
     def read(self, name: str, sink: Sink) -> None:
