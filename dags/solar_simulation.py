@@ -10,7 +10,7 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 | `query_households` | streams households and battery states out of Postgres, from one snapshot | the database is away (retried), or the query does not fit the tables |
 | `write_input_csv` | writes `users_input_*.csv` and its manifest; households that break the contract go to `quarantine` | the query lacks a column |
 | `upload_input` | puts the file into the exchange | the exchange is away (retried) |
-| `run_simulation` | simulates the tick | the input or the weather cannot be used |
+| `run_simulation` | simulates the tick, here or on a remote runner, for which it waits without holding a worker | the input or the weather cannot be used, or no runner could and the worker must not (retried) |
 | `download_results` | fetches `results_*.csv` and holds it against its manifest | the exchange is away or the file is damaged (retried) |
 | `validate_results` | contract and Great Expectations: nothing that fails is inserted | the results cannot be believed; the log lists each failed check with examples |
 | `insert_results` | replaces the tick's rows and completes the run, in one transaction | the database is away (retried) |
@@ -42,16 +42,19 @@ from airflow.sdk import (
 )
 
 from solar_airflow import operators as solar
+from solar_airflow.simulation import RunSimulationOperator
 
 # What can pass by itself is tried again. Everything else (a contract, a check, a defect) stays
 # wrong: the operator is better told at once.
 CAN_PASS = (
+    "solar_model.errors.RunnerError",
     "solar_model.errors.TransferError",
     "psycopg.OperationalError",
     "psycopg.InterfaceError",
     "requests.RequestException",
     "builtins.OSError",
     "airflow.sdk.exceptions.AirflowTaskTimeout",
+    "airflow.sdk.exceptions.TaskDeferralTimeout",
 )
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[RetryRule(exception=name, action=RetryAction.DEFAULT) for name in CAN_PASS],
@@ -109,7 +112,7 @@ with DAG(
     query = solar.QueryHouseholdsOperator(task_id="query_households")
     write = solar.WriteInputCsvOperator(task_id="write_input_csv", handover=query.output)
     upload = solar.UploadInputOperator(task_id="upload_input", handover=write.output)
-    simulate = solar.RunSimulationOperator(
+    simulate = RunSimulationOperator(
         task_id="run_simulation",
         handover=upload.output,
         execution_timeout=timedelta(minutes=4),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from solar_airflow import preload
+from solar_airflow import announcements, preload
 
 
 class SolarPlugin(AirflowPlugin):
     """Community solar in Airflow."""
 
     name = "solar"
+    fastapi_apps = [announcements.MOUNTED]  # noqa: RUF012
     listeners = [preload]  # noqa: RUF012 - Airflow reads this attribute as a plain list

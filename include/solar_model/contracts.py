@@ -36,7 +36,8 @@ def _about(unit: str, **more: str) -> dict[str, str]:
 
 @cache
 def _time_zones() -> pl.Series:
-    return pl.Series(sorted(available_timezones()))
+    # not "localtime": it is another zone on another machine
+    return pl.Series(sorted(available_timezones() - {"localtime"}))
 
 
 class UsersInput(pa.DataFrameModel):
@@ -302,8 +303,8 @@ def _breach(error: Any, columns: dict[str, pa.Column]) -> Breach:
     if reason in ("SERIES_CONTAINS_DUPLICATES", "DUPLICATES"):
         rule, expected = "unique", "each household once (in a tick)"
     elif reason == "SERIES_CONTAINS_NULLS":
-        text = column is not None and columns[column].dtype.type == pl.String
-        rule, expected = "not_null", "a value" if text else "a finite number"
+        number = column is not None and columns[column].dtype.type in (pl.Float64, pl.Int64)
+        rule, expected = "not_null", "a finite number" if number else "a value"
     else:
         rule, expected = error.check.name, _in_words(error.check)
     passed = error.check_output["check_output"].fill_null(True)

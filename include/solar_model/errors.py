@@ -83,3 +83,15 @@ class WeatherError(SolarModelError):
 
 class TransferError(SolarModelError):
     """A file could not be moved or does not match its manifest; another try may help."""
+
+
+class SignatureError(SolarModelError):
+    """A message that was not signed by somebody who knows the key, or not just now."""
+
+
+class RunnerError(SolarModelError):
+    """A remote runner that cannot be reached, hangs, fails, or answers what cannot be used."""
+
+
+class RunnerRefusedError(RunnerError):
+    """A runner that is well, but does not accept this request; the message says why."""

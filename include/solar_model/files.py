@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import pandera.polars as pa
 import polars as pl
@@ -18,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from solar_model.contracts import SCHEMA_VERSION, Results, UsersInput, columns_of
-from solar_model.errors import InputError, TransferError
+from solar_model.errors import InputError, SignatureError, TransferError
 from solar_model.intake import broken_rules, typed
+from solar_model.signatures import sign, verify
 from solar_model.ticks import TIMESTAMP_FORMAT
 
 Place = str | os.PathLike[str]
@@ -145,15 +149,22 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
     Raises
     ------
     InputError
-        When a folder has this name.
+        When a folder, a device or a pipe has this name.
     """
     target = Path(path)
-    if target.is_dir():
-        raise InputError("this is a folder", file=target, expected="the name of a file to write")
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    if target.exists() and not target.is_file():  # root could replace even /dev/null
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
+    # a name of its own: process numbers repeat on machines that share a folder, and in threads
+    draft = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
+        file = draft.open("wb")
+    except OSError as error:
+        error.filename = str(target)  # the name that was asked for, not the draft's
+        raise
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -196,6 +207,10 @@ class Manifest:
         Weather asked for (input file) or really used (results file), as JSON can hold it.
     model_version, schema_version : str
         Of the package and of the contracts that wrote the file.
+    answers : str or None
+        Results of a runner: `request_id` of the input file's manifest that they answer.
+    seal : str or None
+        Signature of all the rest, where a file passes through a place that others may write to.
     """
 
     name: str
@@ -208,6 +223,49 @@ class Manifest:
     weather: Any
     model_version: str
     schema_version: str = SCHEMA_VERSION
+    answers: str | None = None
+    seal: str | None = None
+
+    def sealed(self, secret: str) -> Manifest:
+        """The same manifest, signed with a key that the reader knows too."""
+        return replace(self, seal=sign(self._without_seal(), secret))
+
+    def require_seal(self, secret: str) -> None:
+        """Make sure that somebody who knows the key wrote this manifest, whenever that was.
+
+        Raises
+        ------
+        SignatureError
+            When it was somebody else, or a part of it was changed.
+        """
+        try:
+            verify(self.seal, self._without_seal(), secret, fresh=False)
+        except SignatureError:
+            raise SignatureError(
+                f"the manifest of {self.name} has no seal of somebody who knows "
+                "SOLAR_RUNNER_SECRET; is it set, and the same, on both sides?"
+            ) from None
+
+    def _without_seal(self) -> bytes:
+        return TypeAdapter(Manifest).dump_json(replace(self, seal=None))
+
+    @property
+    def request_id(self) -> str:
+        """Name of the request that an input file's manifest makes of a runner.
+
+        It is made of everything that decides about the results, so the same request has the same
+        name wherever and whenever it is made.
+        """
+        asked = (
+            self.sha256,
+            self.tick,
+            self.steps,
+            self.seed,
+            self.weather,
+            self.schema_version,
+            self.model_version,
+        )
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     @classmethod
     def of(
@@ -312,7 +370,8 @@ def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     """
     file = Path(path)
     if not file.is_file():
-        raise InputError("there is no such file", file=file)
+        problem = "this is no ordinary file" if file.exists() else "there is no such file"
+        raise InputError(problem, file=file)
     try:
         raw = pl.read_csv(file, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:

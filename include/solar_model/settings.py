@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from solar_model.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SHORTEST_SECRET = 16
 
 
 class Settings(BaseSettings):
@@ -39,7 +40,10 @@ class Settings(BaseSettings):
         description="Port of the Postgres that `make run` starts; without it, a free one.",
     )
     seed: int = Field(
-        20240911, description="Seed of runs that name none: the same seed gives the same community."
+        20240911,
+        ge=-(2**63),
+        lt=2**63,  # what the ledger of runs can hold
+        description="Seed of runs that name none: the same seed gives the same community.",
     )
     weather: str = Field(
         "stochastic",
@@ -91,6 +95,34 @@ class Settings(BaseSettings):
     notify_secret: SecretStr | None = Field(
         None, description="Key of the HMAC-SHA256 signature that the webhook can check."
     )
+    runner: Literal["local", "http", "exchange"] = Field(
+        "local",
+        description="Who simulates a cycle: local (the Airflow worker), http (the runners of "
+        "SOLAR_RUNNER_URLS) or exchange (somebody who watches the exchange).",
+    )
+    runner_urls: str | None = Field(
+        None,
+        description="HTTP runners in order of preference, separated by commas: https://HOST:PORT.",
+    )
+    runner_secret: SecretStr | None = Field(
+        None,
+        description="Key that runners and the pipeline share, 16 characters or more; with it the "
+        "manifests in the exchange are sealed, too.",
+    )
+    runner_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to trust for HTTP runners, instead of the usual ones."
+    )
+    runner_time_limit_s: float = Field(
+        90.0, gt=0, description="Longest time that one remote runner may take for a tick [s]."
+    )
+    runner_fallback_local: bool = Field(
+        True, description="Whether the worker simulates when no remote runner could."
+    )
+    runner_callback_url: str | None = Field(
+        None,
+        description="Where HTTP runners announce results: the address of Airflow followed by "
+        "/solar-runner/results; without it they are only asked.",
+    )
 
     @field_validator("site_timezone")
     @classmethod
@@ -102,6 +134,32 @@ class Settings(BaseSettings):
                 "not a time zone of the IANA database, such as Europe/Berlin"
             ) from error
         return name
+
+    @property
+    def runner_url_list(self) -> tuple[str, ...]:
+        """URLs of the HTTP runners in order of preference."""
+        return tuple(url.strip() for url in (self.runner_urls or "").split(",") if url.strip())
+
+    def require_runner_secret(self) -> str:
+        """The key that runners and the pipeline share.
+
+        Raises
+        ------
+        ConfigurationError
+            When there is none, or it is too short to keep anybody out.
+        """
+        secret = self.runner_secret.get_secret_value() if self.runner_secret else ""
+        if len(secret) < SHORTEST_SECRET:
+            raise ConfigurationError(
+                f"SOLAR_RUNNER_SECRET must have {SHORTEST_SECRET} characters or more; "
+                "`openssl rand -hex 32` makes a good one"
+            )
+        return secret
+
+    @property
+    def seal_secret(self) -> str | None:
+        """The key that manifests in the exchange are sealed with; None leaves them open."""
+        return self.require_runner_secret() if self.runner_secret else None
 
     @property
     def exchange_urls(self) -> tuple[str, ...]:

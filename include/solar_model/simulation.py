@@ -140,7 +140,9 @@ def _integer(name: str, value: Any, least: int | None = None) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise InputError(f"{name} is no whole number", value=value, expected=expected) from None
+        number = None
+    if number is None or isinstance(value, bool):
+        raise InputError(f"{name} is no whole number", value=value, expected=expected)
     if least is not None and number < least:
         raise InputError(f"{name} is too small", value=value, expected=expected)
     return number

@@ -15,6 +15,8 @@ TICK = timedelta(minutes=15)
 TICK_SECONDS = 900
 TICK_HOURS = 0.25
 TICKS_PER_DAY = 96
+# Far enough from the ends of Python's calendar, and within the tables of the earth's rotation.
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -45,7 +47,7 @@ def parse_tick(start_time: str | datetime | None) -> datetime:
     Raises
     ------
     InputError
-        When the text is no ISO 8601 date and time.
+        When it is no date and time, or one for which nobody knows where the sun stands.
     """
     if start_time is None:
         when = datetime.now(tz=UTC)
@@ -60,6 +62,12 @@ def parse_tick(start_time: str | datetime | None) -> datetime:
                 value=start_time,
                 expected="ISO 8601 such as 2024-09-11T14:15:00 (UTC) or 2024-09-11T16:15:00+02:00",
             ) from error
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:  # also pandas's NaT
+        raise InputError(
+            "start time is out of range",
+            value=start_time,
+            expected=f"a year from {FIRST_YEAR} to {LAST_YEAR}",
+        )
     return tick_start(tick_index(when))
 
 

@@ -1,4 +1,4 @@
-"""The nine steps of a cycle as Airflow operators.
+"""The steps of a cycle as Airflow operators; `run_simulation` has a module of its own.
 
 Each step takes the ``handover`` of the step before, a small dict of references (place, rows,
 checksum), and returns it with its own added. Data never travels through XCom.
@@ -83,10 +83,11 @@ class QueryHouseholdsOperator(BaseOperator):
                     default_seed=config.seed,
                 )
             )
+            asked_seed = config.seed if params["seed"] is None else params["seed"]
             cycle = Cycle(
                 tick=tick,
                 run_id=run.id if run else None,
-                seed=run.seed if run else params["seed"] or config.seed,
+                seed=run.seed if run else asked_seed,
                 weather=params["weather"],
                 work_dir=str(folder),
             )
@@ -147,7 +148,7 @@ class WriteInputCsvOperator(CycleOperator):
         from solar_model.pipeline.households import Snapshot, write_input
 
         snapshot = Snapshot(self.file("households"), self.file("states"))
-        written, quarantined = write_input(connection, cycle, snapshot, settings().weather)
+        written, quarantined = write_input(connection, cycle, snapshot, settings())
         self.log.info("%s: %s households", written.name, f"{written.rows:,}")
         if quarantined:
             self.log.warning(
@@ -169,18 +170,6 @@ class UploadInputOperator(CycleOperator):
         runs.log_transfer(connection, cycle.run_id, "upload", uploaded)
         self.log.info("Uploaded %s (%s bytes)", uploaded.uri, f"{uploaded.bytes:,}")
         return {"uploaded": uploaded.to_dict()}
-
-
-class RunSimulationOperator(CycleOperator):
-    """Simulate the tick on this worker."""
-
-    def step(self, connection: Database, cycle: Cycle) -> Handover:
-        """Add ``results``."""
-        from solar_model.pipeline.runner import simulate
-
-        results = simulate(self.file("uploaded"), Path(cycle.work_dir) / "runner", connection_text)
-        self.log.info("Simulated %s rows: %s", f"{results.rows:,}", results.uri)
-        return {"results": results.to_dict()}
 
 
 class DownloadResultsOperator(CycleOperator):
@@ -233,7 +222,7 @@ class InsertResultsOperator(CycleOperator):
             read_results(downloaded.path),
             seed=cycle.seed,
             weather=Manifest.read(downloaded.path).weather,
-            runner="local",
+            runner=self.handover["runner"],
             exchange=self.file("uploaded").exchange,
             input_file=given.name,
             input_sha256=given.sha256,

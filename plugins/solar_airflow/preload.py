@@ -25,10 +25,11 @@ _HEAVY = (
     "psycopg",
     "pvlib",
     "solar_airflow.operators",
+    "solar_airflow.simulation",
     "solar_model.simulation",
     "solar_model.pipeline.insertion",
     "solar_model.pipeline.notify",
-    "solar_model.pipeline.runner",
+    "solar_model.runner.work",
 )
 
 

@@ -58,3 +58,17 @@ def test_without_a_connection_it_says_what_is_missing(solar, monkeypatch):
     done = solar("upgrade")
     assert done.exit_code == 1
     assert "AIRFLOW_CONN_SOLAR_DB is not set" in done.output
+
+
+def test_a_database_that_is_away_is_told_in_a_sentence(solar, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", "postgresql://solar:secret@127.0.0.1:9/solar")
+    done = solar("upgrade")
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert "the solar database (AIRFLOW_CONN_SOLAR_DB) refuses" in done.output
+    assert "secret" not in done.output
+
+
+def test_a_revision_that_nobody_knows_is_told_in_a_sentence(solar):
+    done = solar("upgrade", "9999")
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert "9999" in done.output

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 
 import polars as pl
@@ -112,8 +114,8 @@ def test_whatever_is_not_csv_is_an_input_error(tmp_path, content):
 
 
 def test_missing_file_and_folder_are_input_errors(tmp_path):
-    for path in (tmp_path / "absent.csv", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for path, words in ((tmp_path / "absent.csv", "no such file"), (tmp_path, "no ordinary file")):
+        with pytest.raises(InputError, match=words):
             read_users(path)
 
 
@@ -174,6 +176,39 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         half_a_file()
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.csv"]
     assert path.read_text() == "old"
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    path = tmp_path / "results.csv"
+    with atomic_write(path) as first:
+        first.write(b"first")
+        with atomic_write(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("users.csv/results.csv", "users.csv"), ("x" * 255, "x" * 255)]
+)
+def test_a_place_that_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, name, told):
+    (tmp_path / "users.csv").touch()
+    with (
+        pytest.raises(OSError, match=re.escape(f"{tmp_path}/{told}'")),
+        atomic_write(tmp_path / name),
+    ):
+        pass
+
+
+def test_a_pipe_or_device_is_neither_read_nor_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="no ordinary file"):
+        read_users(pipe)
+    with pytest.raises(InputError, match="no ordinary file"), atomic_write(pipe):
+        pass
+    assert pipe.is_fifo()
 
 
 def make_manifest(path: Path) -> Manifest:

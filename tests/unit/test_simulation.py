@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -210,7 +211,11 @@ def test_panels_face_the_equator_on_both_hemispheres(users_csv, tmp_path):
     [
         ({"steps": 0}, "1 or more"),
         ({"steps": 1.5}, "whole number"),
+        ({"steps": True}, "whole number"),
         ({"start_time": "yesterday"}, "ISO 8601"),
+        ({"start_time": pd.NaT}, "a year from"),
+        ({"start_time": "0001-01-01"}, "a year from"),
+        ({"start_time": "9999-12-31T23:45:00"}, "a year from"),
         ({"weather": 1.3}, "weather"),
         ({"weather": "sunny"}, "weather"),
         ({"weather": "file:/no/such/file.epw"}, "file.epw"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import polars as pl
 import pytest
 from tests.unit.community.systems import user_ids
@@ -59,6 +61,29 @@ def test_every_failed_check_comes_with_all_its_rows_and_a_message():
         report.raise_if_any()
 
 
+def test_a_pandas_frame_may_hold_uuids_and_damaged_cells():
+    frame = good_results().to_pandas()
+    frame["user_id"] = frame["user_id"].map(UUID)
+    assert not validate_results(frame, users())
+    frame["generation_kwh"] = frame["generation_kwh"].astype(object)
+    frame.loc[0, "generation_kwh"] = "plenty"
+    frame.loc[1, "generation_kwh"] = None
+    report = validate_results(frame, users())
+    found = checks(report)
+    assert (found["generation_kwh.type"], found["generation_kwh.not_null"]) == (1, 1)
+    assert report[0].examples[0]["generation_kwh"] == "plenty"
+
+
+@pytest.mark.parametrize("source", [None, [1, 2], {"user_id": []}])
+def test_what_is_no_frame_is_a_failed_check(source):
+    assert checks(validate_results(source)) == {"readable": 1}
+
+
+def test_a_missing_timestamp_is_a_missing_value():
+    report = validate_results(good_results().with_columns(timestamp=None))
+    assert "timestamp.not_null: expected a value" in str(report)
+
+
 def test_text_that_is_no_number_is_shown_as_it_is(tmp_path):
     path = tmp_path / "results.csv"
     write_results(good_results(), path)
@@ -90,6 +115,18 @@ def test_battery_and_inverter_limit_the_results():
         "within_capacity": 3,
         "within_inverter": 3,
     }
+
+
+def test_no_energy_comes_from_a_battery_that_is_not_there_or_past_the_inverter():
+    results = good_results(1).with_columns(
+        battery_charge_kwh=pl.lit(0.0),
+        battery_discharge_kwh=pl.lit(0.3),
+        grid_export_kwh=pl.lit(0.9),
+    )
+    assert checks(validate_results(results, users(1))) == {"within_inverter": 1}
+    none = users(1).with_columns(battery_capacity_kwh=0.0, inverter_capacity_kw=6.0)
+    empty = results.with_columns(battery_soc_kwh=pl.lit(0.0))
+    assert checks(validate_results(empty, none)) == {"without_battery": 1}
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "user_id,timestamp\n"])

@@ -55,4 +55,4 @@ app = typer.Typer(
     """,
 )
 
-from solar_model.cli import community, db, doctor  # noqa: E402, F401  (they register on the app)
+from solar_model.cli import community, db, doctor, runner  # noqa: E402, F401  (they register on the app)

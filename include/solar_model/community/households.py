@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+def fill_from_site(frame: pl.DataFrame, site: Settings) -> pl.DataFrame:
+    """Rows of an input file with the site's values wherever a household names none.
+
+    What is filled in no longer depends on whose settings the file is read with.
+    """
+
+    def known(name: str, otherwise: pl.Expr) -> pl.Expr:
+        return otherwise if name not in frame.columns else pl.col(name).fill_null(otherwise)
+
+    facing_equator = pl.when(pl.col("latitude") >= 0).then(180.0).otherwise(0.0)
+    azimuth_deg = site.site_azimuth_deg
+    return frame.with_columns(
+        latitude=known("latitude", pl.lit(site.site_latitude_deg)),
+        longitude=known("longitude", pl.lit(site.site_longitude_deg)),
+        tilt_deg=known("tilt_deg", pl.lit(site.site_tilt_deg)),
+        timezone=known("timezone", pl.lit(site.site_timezone)),
+    ).with_columns(
+        azimuth_deg=known(
+            "azimuth_deg", facing_equator if azimuth_deg is None else pl.lit(azimuth_deg)
+        )
+    )
+
+
 @dataclass(frozen=True)
 class Households:
     """Systems and people of n households, in the order of the input file.
@@ -68,22 +91,9 @@ class Households:
             Where households are and which way their panels face, unless they say so themselves.
         """
 
-        def known(name: str, otherwise: pl.Expr) -> pl.Expr:
-            return otherwise if name not in frame.columns else pl.col(name).fill_null(otherwise)
-
-        facing_equator = pl.when(pl.col("latitude") >= 0).then(180.0).otherwise(0.0)
-        azimuth_deg = site.site_azimuth_deg
-        rows = frame.with_columns(
-            battery_soc_kwh=known("battery_soc_kwh", pl.lit(float("nan"))),
-            latitude=known("latitude", pl.lit(site.site_latitude_deg)),
-            longitude=known("longitude", pl.lit(site.site_longitude_deg)),
-            tilt_deg=known("tilt_deg", pl.lit(site.site_tilt_deg)),
-            timezone=known("timezone", pl.lit(site.site_timezone)),
-        ).with_columns(
-            azimuth_deg=known(
-                "azimuth_deg", facing_equator if azimuth_deg is None else pl.lit(azimuth_deg)
-            )
-        )
+        rows = fill_from_site(frame, site)
+        if "battery_soc_kwh" not in rows.columns:
+            rows = rows.with_columns(battery_soc_kwh=pl.lit(None, pl.Float64))
         timezones = rows["timezone"].unique().sort()
 
         def floats(name: str) -> Floats:
@@ -94,6 +104,7 @@ class Households:
             panel_wattage_w=floats("panel_wattage"),
             panel_count=floats("panel_count"),
             battery_capacity_kwh=floats("battery_capacity_kwh"),
+            # polars gives NaN for what is null
             battery_soc_kwh=floats("battery_soc_kwh"),
             inverter_capacity_kw=floats("inverter_capacity_kw"),
             household_size=floats("household_size"),

@@ -9,9 +9,11 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, pool
+from sqlalchemy.exc import DBAPIError
 
 from solar_model.errors import ConfigurationError
 from solar_model.pipeline.connections import Connection, from_environment, variable
@@ -19,6 +21,7 @@ from solar_model.settings import PROJECT_ROOT
 
 CONNECTION_ID = "solar_db"
 CONNECTION_VARIABLE = variable(CONNECTION_ID)
+CONNECT_TIMEOUT_S = 10
 VERSION_TABLE = "solar_schema_version"
 MIGRATIONS = PROJECT_ROOT / "include" / "sql" / "migrations"
 
@@ -88,7 +91,7 @@ def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connec
     """
     limit_ms = 0 if time_limit is None else int(time_limit.total_seconds() * 900)
     # Set after connecting: a libpq `options` parameter of the operator's own stays in force.
-    connection = psycopg.connect(info, connect_timeout=10, application_name="solar")
+    connection = psycopg.connect(info, connect_timeout=CONNECT_TIMEOUT_S, application_name="solar")
     connection.execute("SELECT set_config('TimeZone', 'UTC', false)")
     connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(limit_ms),))
     connection.commit()
@@ -119,21 +122,42 @@ def require_current(connection: psycopg.Connection[Any]) -> None:
 
 
 def upgrade(info: str, revision: str = "head") -> None:
-    """Bring the schema to a revision by Alembic, forwards."""
+    """Bring the schema to a revision by Alembic, forwards.
+
+    Raises
+    ------
+    ConfigurationError
+        When the database cannot be reached or refuses, or nobody knows the revision.
+    """
     _migrate(info, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(info: str, revision: str) -> None:
-    """Take the schema back to a revision by Alembic; ``base`` removes all of our tables."""
+    """Take the schema back to a revision by Alembic; ``base`` removes all of our tables.
+
+    Raises
+    ------
+    ConfigurationError
+        As for `upgrade`.
+    """
     _migrate(info, lambda config: command.downgrade(config, revision))
 
 
 def _migrate(info: str, action: Any) -> None:
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(info), poolclass=pool.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(info, connect_timeout=CONNECT_TIMEOUT_S),
+        poolclass=pool.NullPool,
     )
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        action(config)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            action(config)
+    except CommandError as error:  # such as a revision that nobody knows
+        raise ConfigurationError(f"the schema cannot be changed: {error}") from error
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"the solar database ({CONNECTION_VARIABLE}) refuses: {str(error.orig).strip()}"
+        ) from error

@@ -10,11 +10,13 @@ from typing import Any
 import polars as pl
 import psycopg
 
+from solar_model.community.households import fill_from_site
 from solar_model.errors import ConfigurationError
 from solar_model.files import Manifest, write_users
 from solar_model.intake import split_households
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.settings import Settings
 from solar_model.ticks import TICK, input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
@@ -116,7 +118,7 @@ def _copy_to_file(
 
 
 def write_input(
-    connection: Connection, cycle: Cycle, snapshot: Snapshot, default_weather: str
+    connection: Connection, cycle: Cycle, snapshot: Snapshot, config: Settings
 ) -> tuple[FileReference, int]:
     """Write the contract's input file; set aside the households that break the contract.
 
@@ -128,8 +130,9 @@ def write_input(
         The tick.
     snapshot : Snapshot
         From :func:`query`.
-    default_weather : str
-        Weather of a tick for which none is asked and none recorded.
+    config : Settings
+        The site of households that name none, so that every runner reads the same, and the
+        weather of a tick for which none is asked and none recorded.
 
     Returns
     -------
@@ -140,17 +143,19 @@ def write_input(
     """
     # as text: what is no number must reach the contract's check, not stop the reader
     good, rejected = split_households(pl.read_csv(snapshot.households.path, infer_schema=False))
-    good = _carry_states(good, snapshot.states.path)
+    good = fill_from_site(_carry_states(good, snapshot.states.path), config)
     path = Path(cycle.work_dir) / input_file_name(cycle.tick_start)
     write_users(good, path)
-    Manifest.of(
+    manifest = Manifest.of(
         path,
         rows=len(good),
         tick=timestamp_text(cycle.tick_start),
         steps=1,
         seed=cycle.seed,
-        weather=_weather(connection, cycle, default_weather),
-    ).write(path)
+        weather=_weather(connection, cycle, config.weather),
+    )
+    secret = config.seal_secret
+    (manifest.sealed(secret) if secret else manifest).write(path)
     if cycle.run_id is not None:
         runs.quarantine(connection, cycle.run_id, "input", rejected)
         runs.record(

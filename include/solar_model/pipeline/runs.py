@@ -115,10 +115,15 @@ def timed(connection: Connection, run_id: str | None, step: str) -> Iterator[Non
     """Record how long a step took, in the run's ``timings_s``; nothing in a dry run."""
     begin = monotonic()
     yield
+    record_time(connection, run_id, step, monotonic() - begin)
+
+
+def record_time(connection: Connection, run_id: str | None, step: str, seconds: float) -> None:
+    """Record how long a step took; nothing in a dry run."""
     if run_id is not None:
         connection.execute(
             "UPDATE simulation_runs SET timings_s = timings_s || %s WHERE id = %s",
-            (Jsonb({step: round(monotonic() - begin, 3)}), run_id),
+            (Jsonb({step: round(seconds, 3)}), run_id),
         )
         connection.commit()
 

@@ -13,7 +13,7 @@ from solar_model.files import Manifest, read_users
 from solar_model.pipeline import households, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
 from solar_model.pipeline.references import Cycle
-from solar_model.settings import PROJECT_ROOT
+from solar_model.settings import PROJECT_ROOT, load_settings
 
 QUERY = PROJECT_ROOT / "include" / "sql" / "households.sql"
 TICK = datetime(2024, 9, 11, 14, 15, tzinfo=UTC)
@@ -59,7 +59,9 @@ def take(connection, folder, sql_file=QUERY, **more):
     snapshot = households.query(
         connection, tick=this.tick_start, sql_file=sql_file, folder=folder / "raw"
     )
-    file, quarantined = households.write_input(connection, this, snapshot, "0.8")
+    file, quarantined = households.write_input(
+        connection, this, snapshot, load_settings(weather="0.8")
+    )
     rows = {row["user_id"]: row for row in read_users(file.path).iter_rows(named=True)}
     return rows, quarantined, file, this
 
@@ -95,6 +97,12 @@ def test_nulls_become_the_stated_defaults_and_no_panels_means_not_taking_part(ba
         "battery_capacity_kwh": 0.0,
         "inverter_capacity_kw": 5.0,
         "household_size": 3.0,
+        # of the site: whoever simulates the file needs no settings of ours
+        "latitude": 36.1,
+        "longitude": -79.95,
+        "tilt_deg": 30.0,
+        "azimuth_deg": 180.0,
+        "timezone": "America/New_York",
     }
     assert file.name == "users_input_20240911_141500.csv"
     manifest = Manifest.read(file.path)
@@ -102,6 +110,15 @@ def test_nulls_become_the_stated_defaults_and_no_panels_means_not_taking_part(ba
     assert (manifest.rows, manifest.tick, manifest.seed) == (1, "2024-09-11T14:15:00", 7)
     assert manifest.weather == "0.8"
     assert this.tick_start == TICK
+
+
+def test_the_case_of_an_id_does_not_lose_a_household(backend, tmp_path):
+    user = add(backend)
+    backend.execute("UPDATE user_systems SET user_id = upper(user_id)")
+    backend.commit()
+    store(backend, TICK - QUARTER, {user: 1.5})
+    rows, *_ = take(backend, tmp_path)
+    assert rows[user]["battery_soc_kwh"] == 1.5
 
 
 def test_a_system_of_a_user_who_is_gone_does_not_take_part(backend, tmp_path):

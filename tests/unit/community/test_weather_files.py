@@ -139,6 +139,20 @@ def test_csv_with_an_offset_gives_what_the_tmy3_file_gives(
                 np.testing.assert_allclose(getattr(of_csv, name), values, rtol=1e-12)
 
 
+def test_a_typical_year_as_pvlib_writes_it_keeps_the_years_of_its_months(tmp_path: Path) -> None:
+    frame, _ = read_tmy3(str(TMY3), map_variables=True)
+    assert frame.index.year.nunique() > 2
+    weather_file = tmp_path / "tmy.csv"
+    starts = frame.index - pd.Timedelta(hours=1)
+    frame[list(COLUMNS)].set_index(starts).to_csv(weather_file)
+    for hour in (12, 1500, 5000, 8759):
+        for of_csv, of_tmy3 in zip(
+            quarters(weather_file, hour, 2023), quarters(TMY3, hour, 2023), strict=True
+        ):
+            for name, values in vars(of_tmy3).items():
+                np.testing.assert_allclose(getattr(of_csv, name), values, rtol=1e-12)
+
+
 def test_csv_of_quarter_hours_is_taken_as_it_is(tmp_path: Path) -> None:
     stamps = pd.date_range("2024-09-11", periods=96, freq="15min")
     values = np.random.default_rng(1).uniform(50, 400, (96, 5))

@@ -252,6 +252,11 @@ def test_a_refusal_is_not_repeated(server: OpenMeteoServer, weather: OpenMeteo) 
         (lambda table: table.pop("minutely_15"), "neither minutely_15 nor hourly"),
         (lambda table: table["minutely_15"].pop("diffuse_radiation"), "lacks diffuse_radiation"),
         (lambda table: table["minutely_15"]["time"].pop(), "uneven"),
+        (lambda table: table["minutely_15"].update(time=None), "no lists"),
+        (
+            lambda table: table["minutely_15"].update(time=[["2001-01-01"]] * 96),
+            "no usable shortwave_radiation",
+        ),
         (
             lambda table: table["minutely_15"].update(diffuse_radiation=[None] * 96),
             r"no usable diffuse_radiation for .*12:30 UTC at \(52.5, 13.5\): None",
@@ -269,7 +274,17 @@ def test_a_refusal_is_not_repeated(server: OpenMeteoServer, weather: OpenMeteo) 
             "no usable shortwave_radiation",
         ),
     ],
-    ids=["no block", "no variable", "uneven", "nulls", "text", "sentinel", "another day"],
+    ids=[
+        "no block",
+        "no variable",
+        "uneven",
+        "null column",
+        "nested",
+        "nulls",
+        "text",
+        "sentinel",
+        "another day",
+    ],
 )
 def test_an_answer_that_cannot_be_used_is_no_weather(
     server: OpenMeteoServer,

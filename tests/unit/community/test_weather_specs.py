@@ -45,6 +45,12 @@ def test_a_mapping_states_the_irradiance(sun: Sun) -> None:
     assert sky.wind_speed_m_s.tolist() == [3.0] * 3
 
 
+def test_the_record_of_a_mapping_is_the_same_text_in_every_process() -> None:
+    spec = {"wind_speed": 3, "dhi": 200, "temp_air": 12.5, "ghi": 600, "dni": 500}
+    record = open_weather(spec, seed=1).record()
+    assert list(record) == ["ghi", "dni", "dhi", "temp_air", "wind_speed"]
+
+
 def test_a_mapping_states_a_clear_sky_index(sun: Sun) -> None:
     spec = {"clear_sky_index": 0.5, "temp_air": 12.5, "wind_speed": 3}
     sky = open_weather(json.dumps(spec), seed=1).sky(NOON, sun)

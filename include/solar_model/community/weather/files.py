@@ -195,7 +195,9 @@ def _read_csv(path: Path, text: str) -> WeatherFile:
 def _step_minutes(path: Path, column: str, stamps: pd.DatetimeIndex) -> int:
     minutes = stamps.hour.to_numpy() * 60 + stamps.minute.to_numpy()
     steps = np.unique(np.diff(stamps.to_numpy()).astype("timedelta64[s]").astype(int))
-    shortest = int(steps[0]) // 60 if len(steps) else 60
+    # the months of a typical year are from different years, so stamps may step back
+    forward = steps[steps > 0]
+    shortest = int(forward[0]) // 60 if len(forward) else 60
     if shortest not in (15, 30, 60) or (minutes % shortest).any():
         raise InputError(
             "time stamps are not regular",

@@ -227,9 +227,12 @@ class _Day:
                 if missing:
                     raise WeatherError(f"open-meteo's answer lacks {', '.join(missing)}")
                 columns = [table[name] for name in ("time", *VARIABLES)]
+                if not all(isinstance(column, list) for column in columns):
+                    raise WeatherError("open-meteo's answer has columns that are no lists")
                 if len({len(column) for column in columns}) > 1:
                     raise WeatherError("open-meteo's answer has columns of uneven length")
-                return cls(ticks, {stamp: values for stamp, *values in zip(*columns, strict=True)})
+                rows = zip(*columns, strict=True)
+                return cls(ticks, {str(stamp): values for stamp, *values in rows})
         raise WeatherError("open-meteo's answer has neither minutely_15 nor hourly values")
 
     def values(self, tick: int, place: Place) -> list[float]:

@@ -150,8 +150,9 @@ class Weather:
     def _note(self, spec: Any, error: SolarModelError) -> None:
         failure = {"weather": textwrap.shorten(str(spec), 120), "reason": str(error)}
         if failure not in self.failures:
-            log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
             self.failures.append(failure)
+            if not self._only_one:  # that error is raised
+                log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
 
     def _remember(self, tick: int) -> None:
         last = self._spans[-1] if self._spans else None
@@ -248,7 +249,8 @@ def _mapping_opener(spec: Mapping[str, Any], seed: int) -> _Open:
         return lambda: RecordedSpans(spec["spans"], seed)
     if keys == {"file", "sha256"}:
         return lambda: TypicalYear(spec["file"], sha256=spec["sha256"])
-    given = {key: _limited(spec, key) for key in keys if key in _LIMITS}
+    # in a fixed order, as the record and the manifest show it
+    given = {key: _limited(spec, key) for key in _LIMITS if key in keys}
     ambient = {_AMBIENT[key]: value for key, value in given.items() if key in _AMBIENT}
     rest = keys - set(_AMBIENT)
     if rest == {"clear_sky_index"}:

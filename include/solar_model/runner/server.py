@@ -1,0 +1,227 @@
+"""The HTTP runner: takes a CSV, simulates it, and gives the results to those who may have them."""
+
+# Annotations are evaluated here: FastAPI could not find the local functions that they name.
+
+import asyncio
+import hashlib
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from threading import Thread
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from solar_model import __version__
+from solar_model.community.weather.specs import HIGHEST_FACTOR, open_weather
+from solar_model.errors import InputError, SignatureError, SolarModelError, WeatherError
+from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError
+from solar_model.runner.protocol import Gatekeeper, sign_link, verify_link
+from solar_model.settings import settings
+from solar_model.ticks import parse_tick, timestamp_text
+from solar_model.webhook import deliver
+
+log = logging.getLogger(__name__)
+
+UPLOAD_SECONDS = 120
+MOST_STEPS = 366 * 96
+
+_STATUS_OF: dict[type[SolarModelError], int] = {
+    SignatureError: 401,
+    InputError: 422,
+    TooManyJobsError: 429,
+}
+
+
+def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastAPI:
+    """The runner as an ASGI application.
+
+    Parameters
+    ----------
+    folder : path
+        Where jobs live; a later process goes on with them.
+    secret : str
+        The key that clients sign with.
+    limits : Limits, optional
+        How much is taken on.
+    """
+    gatekeeper = Gatekeeper(secret, folder / "nonces")
+    jobs = Jobs(folder, limits or Limits(), finished=_announcer(secret))
+    found = jobs.start()
+    if found:
+        log.info("%d unfinished jobs of an earlier run are taken up again", found)
+    app = FastAPI(
+        title="Solar runner",
+        version=__version__,
+        description="Simulates a community of households. Every request is signed; see "
+        "docs/runners.md.",
+    )
+    for kind in _STATUS_OF:
+        app.add_exception_handler(kind, _in_words)
+    app.add_exception_handler(RequestValidationError, _bad_parameters)
+    app.add_exception_handler(StarletteHTTPException, _http_error)
+
+    async def signed(request: Request) -> str:
+        target = request.scope["raw_path"].decode()
+        if query := request.scope["query_string"].decode():
+            target += f"?{query}"
+        return gatekeeper.admit(request.method, target, dict(request.headers))
+
+    def answer(job: Job) -> dict[str, Any]:
+        completed = job.results is not None
+        link = sign_link(f"/jobs/{job.id}/results", secret) if completed else None
+        return job.message() | {
+            "steps": job.asked.steps,
+            "ticks_done": job.ticks_done,
+            "model_version": job.asked.model_version,
+            "results_url": link,
+            "manifest": asdict(job.results) if job.results else None,
+        }
+
+    def known(job_id: str) -> Job:
+        job = jobs.get(job_id)
+        if job is None:
+            raise HTTPException(404, f"there is no job {job_id[:40]}; submit it again")
+        return job
+
+    @app.post("/jobs", status_code=202)
+    async def submit(
+        request: Request,
+        body_sha256: Annotated[str, Depends(signed)],
+        timestamp: str | None = None,
+        weather_factor: Annotated[float | None, Query(ge=0, le=HIGHEST_FACTOR)] = None,
+        weather: str | None = None,
+        seed: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
+        steps: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 1,
+        callback_url: Annotated[str | None, Query(pattern="^https?://")] = None,
+    ) -> dict[str, Any]:
+        """Submit households as CSV in the body; the same request again is the same job."""
+        asked_seed = settings().seed if seed is None else seed
+        tick = timestamp_text(parse_tick(timestamp))
+        spec = _weather(weather_factor, weather, asked_seed)
+        upload = jobs.uploads / f"{uuid.uuid4().hex}.csv"
+        try:
+            await _receive(request, upload, body_sha256, jobs.limits.input_bytes)
+            job, new = await run_in_threadpool(
+                jobs.submit,
+                upload,
+                tick=tick,
+                steps=steps,
+                seed=asked_seed,
+                weather=spec,
+                callback_url=callback_url,
+            )
+        finally:
+            upload.unlink(missing_ok=True)
+        if new:
+            log.info("Job %s: %s households at %s", job.id, f"{job.asked.rows:,}", tick)
+        return answer(job)
+
+    @app.get("/jobs/{job_id}", dependencies=[Depends(signed)])
+    def status(job_id: str) -> dict[str, Any]:
+        """How a job stands; a completed one names a link to its results."""
+        return answer(known(job_id))
+
+    @app.get("/jobs/{job_id}/results", response_class=FileResponse)
+    def results(job_id: str, signature: str = "") -> FileResponse:
+        """The results file, by the link that the status names."""
+        verify_link(f"/jobs/{job_id}/results", signature, secret)
+        job = known(job_id)
+        if job.results is None:
+            raise HTTPException(409, f"the job is {job.status}")
+        return FileResponse(jobs.results_of(job), media_type="text/csv", filename=job.results.name)
+
+    @app.get("/health")
+    def health() -> dict[str, Any]:
+        """Open to all: the runner is up."""
+        return {"status": "ok", "version": __version__, "unfinished_jobs": jobs.unfinished()}
+
+    return app
+
+
+def _weather(factor: float | None, text: str | None, seed: int) -> Any:
+    """The weather asked for; refused now when it cannot be had, not when the job's turn comes."""
+    if factor is not None and text is not None:
+        raise InputError("give either weather_factor or weather, not both")
+    if text is None:
+        return 0.9 if factor is None else factor
+    try:
+        spec = json.loads(text)
+    except json.JSONDecodeError:
+        spec = text
+    if "file:" in text or '"file"' in text:
+        raise InputError(
+            "a weather file is on another machine",
+            value=text,
+            expected="weather that needs no file",
+        )
+    try:
+        open_weather(spec, seed)
+    except WeatherError as error:
+        raise InputError(str(error)) from error
+    return spec
+
+
+async def _receive(request: Request, upload: Path, sha256: str, most_bytes: int) -> None:
+    """Write the body to a file, as far as it is allowed and as it was signed."""
+    too_large = HTTPException(
+        413, f"the CSV is larger than {most_bytes:,} bytes; split it, or raise --max-size-mb"
+    )
+    if int(request.headers.get("content-length", 0)) > most_bytes:
+        raise too_large
+    digest, received = hashlib.sha256(), 0
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            with upload.open("wb") as file:
+                async for chunk in request.stream():
+                    received += len(chunk)
+                    if received > most_bytes:
+                        raise too_large
+                    digest.update(chunk)
+                    file.write(chunk)
+    except TimeoutError:
+        raise HTTPException(408, f"the CSV did not arrive within {UPLOAD_SECONDS} s") from None
+    if digest.hexdigest() != sha256:
+        raise SignatureError("the body is not the one that was signed")
+
+
+def _announcer(secret: str) -> Callable[[Job, str | None], None]:
+    def tell(job: Job, callback_url: str) -> None:
+        problem = deliver(callback_url, job.message(), secret)
+        if problem:
+            log.warning("Job %s: not announced: %s", job.id, problem)
+
+    def finished(job: Job, callback_url: str | None) -> None:
+        log.info("Job %s: %s%s", job.id, job.status, f": {job.error}" if job.error else "")
+        if callback_url:
+            # the next job does not wait for somebody who does not answer
+            Thread(target=tell, args=(job, callback_url), daemon=True).start()
+
+    return finished
+
+
+async def _in_words(_request: Request, error: Exception) -> JSONResponse:
+    code = next(code for kind, code in _STATUS_OF.items() if isinstance(error, kind))
+    headers = {"Retry-After": "30"} if code == 429 else None
+    return JSONResponse({"error": str(error)}, code, headers)
+
+
+async def _bad_parameters(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    words = "; ".join(
+        f"{item['loc'][-1]}: {item['msg']}, found {str(item['input'])[:80]!r}"
+        for item in error.errors()
+    )
+    return JSONResponse({"error": words}, 422)
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)

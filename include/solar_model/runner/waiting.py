@@ -1,0 +1,143 @@
+"""Waiting for somebody else's results without holding a thread: for the event loop of a trigger."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+from solar_model.errors import (
+    ResultsError,
+    RunnerError,
+    RunnerRefusedError,
+    SignatureError,
+    TransferError,
+)
+from solar_model.files import Manifest
+from solar_model.pipeline.exchange import Exchange
+from solar_model.runner.client import JobStatus, RunnerClient
+from solar_model.runner.work import require_answer
+from solar_model.ticks import parse_tick, results_file_name
+
+PATIENCE_SECONDS = 15.0
+_SHORTEST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 5.0
+_LISTENING_PAUSE_S = 0.5
+
+Announced = Callable[[], Awaitable[bool]]
+
+
+async def nobody_announces() -> bool:
+    """For those who are not told: there is only asking."""
+    return False
+
+
+async def wait_for_job(
+    client: RunnerClient,
+    job_id: str,
+    deadline: float,
+    announced: Announced = nobody_announces,
+    *,
+    patience_s: float = PATIENCE_SECONDS,
+) -> JobStatus:
+    """Ask a runner for a job until it has ended.
+
+    Parameters
+    ----------
+    client : RunnerClient
+        The runner.
+    job_id : str
+        The job.
+    deadline : float
+        Seconds since 1970: then the runner counts as hanging.
+    announced : callable
+        Whether the runner has said that it is done: then it is asked at once.
+    patience_s : float
+        How long it may be away: one that was killed comes back and goes on.
+
+    Raises
+    ------
+    RunnerError
+        When it stays away, hangs, or does not know the job any more.
+    """
+    last_word = time.time()
+    trouble = "it is still at work"
+    pause_s = _SHORTEST_PAUSE_S
+    while True:
+        try:
+            job = await client.status_async(job_id)
+        except RunnerRefusedError:
+            raise
+        except RunnerError as error:
+            trouble = str(error)
+            if time.time() - last_word > patience_s:
+                raise
+        else:
+            if job.id != job_id:
+                raise RunnerError("the runner answered about another job")
+            if job.status in ("completed", "failed"):
+                return job
+            last_word = time.time()
+        await _pause(
+            pause_s, deadline, announced, f"the runner has not finished in time ({trouble})"
+        )
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+
+async def wait_for_exchange(
+    exchange: Exchange,
+    asked: Manifest,
+    deadline: float,
+    announced: Announced = nobody_announces,
+    *,
+    secret: str | None = None,
+) -> None:
+    """Look into an exchange until the results of a request are there, sealed if there is a key.
+
+    Raises
+    ------
+    RunnerError
+        When they have not come in time; says what was found instead.
+    """
+    name = results_file_name(parse_tick(asked.tick))
+    seen: datetime | None = None
+    trouble = "nothing there"
+
+    def there() -> bool:
+        nonlocal seen, trouble
+        written = next((one.modified for one in exchange.list() if one.name == name), None)
+        # what was looked at is not fetched again until it is another
+        if written is None or written == seen:
+            return False
+        with tempfile.TemporaryDirectory(prefix="solar-wait-") as folder:
+            results = exchange.get(name, Path(folder)).path
+            seen = written
+            require_answer(Manifest.read(results), asked, secret)
+        return True
+
+    while True:
+        try:
+            if await asyncio.to_thread(there):
+                return
+        except (ResultsError, SignatureError, TransferError) as error:
+            trouble = str(error)
+        await _pause(
+            _LONGEST_PAUSE_S / 2,
+            deadline,
+            announced,
+            f"nobody has put {name} into the exchange in time ({trouble})",
+        )
+
+
+async def _pause(seconds: float, deadline: float, announced: Announced, too_late: str) -> None:
+    """Sleep, but no longer than until the announcement, or to the deadline."""
+    until = time.time() + seconds
+    while time.time() < until:
+        if time.time() > deadline:
+            raise RunnerError(too_late)
+        await asyncio.sleep(min(_LISTENING_PAUSE_S, seconds))
+        if await announced():
+            return

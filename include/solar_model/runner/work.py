@@ -1,0 +1,103 @@
+"""What every runner does: simulate what a manifest asks for, and say what the results answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from solar_model.errors import ResultsError
+from solar_model.files import Manifest
+from solar_model.pipeline.exchange import Exchange
+from solar_model.pipeline.references import FileReference
+from solar_model.simulation import run_simulation
+from solar_model.ticks import parse_tick, results_file_name
+
+
+def simulate_file(
+    households: Path, folder: Path, *, progress: Callable[[int], object] | None = None
+) -> Path:
+    """Simulate what the manifest of an input file asks for.
+
+    Parameters
+    ----------
+    households : path
+        Input file, its manifest beside it: tick, steps, seed and weather.
+    folder : path
+        Where the results go; nobody may read there yet.
+    progress : callable, optional
+        Called after each tick with the number of ticks done.
+
+    Returns
+    -------
+    path
+        The results. Their manifest names the weather that was really used, which, given back as
+        ``weather``, repeats the run, and the request that they answer.
+    """
+    asked = Manifest.read(households)
+    results = folder / results_file_name(parse_tick(asked.tick))
+    run_simulation(
+        households,
+        results,
+        steps=asked.steps,
+        start_time=asked.tick,
+        weather=asked.weather,
+        seed=asked.seed,
+        progress=progress,
+    )
+    replace(Manifest.read(results), answers=asked.request_id).write(results)
+    return results
+
+
+def simulate(exchange: Exchange, name: str, desk: Path) -> FileReference:
+    """Simulate an input file of an exchange on this machine.
+
+    Parameters
+    ----------
+    exchange : Exchange
+        Where it is, and where the results go.
+    name : str
+        The input file.
+    desk : path
+        Folder for the runner's own copies.
+    """
+    return exchange.put(simulate_file(exchange.get(name, desk).path, desk))
+
+
+def require_answer(results: Manifest, asked: Manifest, secret: str | None = None) -> None:
+    """Make sure that results are those of a request, and of this version of the model.
+
+    Parameters
+    ----------
+    results, asked : Manifest
+        Of the results file and of the input file. Whether a file is the one that its manifest
+        describes is the question of `Manifest.verify`.
+    secret : str, optional
+        Key that the results must be sealed with, where others may write to their place.
+
+    Raises
+    ------
+    ResultsError
+        Lists everything that differs.
+    SignatureError
+        When somebody else has written them.
+    """
+    if secret is not None:
+        results.require_seal(secret)
+    expected = {
+        "name": results_file_name(parse_tick(asked.tick)),
+        "tick": asked.tick,
+        "steps": asked.steps,
+        "rows": asked.rows * asked.steps,
+        "schema_version": asked.schema_version,
+        "model_version": asked.model_version,
+        "seed": asked.seed,
+        "answers": asked.request_id,
+    }
+    differences = [
+        f"{name} is {getattr(results, name)!r}, asked for was {wanted!r}"
+        for name, wanted in expected.items()
+        if getattr(results, name) != wanted
+    ]
+    if differences:
+        raise ResultsError(f"these results answer another request: {'; '.join(differences)}")

@@ -1,0 +1,168 @@
+"""Cycles that leave the machine: remote runners, deferral, faults, and who computed in the end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+from tests.end_to_end.conftest import DAG, Cycle, booted
+from tests.support.runners import SECRET, Runner, request_file
+
+from solar_model.files import Manifest
+from solar_model.runner.work import simulate_file
+from solar_model.signatures import SIGNATURE_HEADER, sign
+from solar_stack.ports import HOST, free_port
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("runners")]
+
+TASK = "run_simulation"
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory) -> Iterator[Runner]:
+    started = Runner(tmp_path_factory.mktemp("remote") / "state")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def nobody() -> str:
+    """A runner that is not there."""
+    return f"http://{HOST}:{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory, runner, nobody) -> Iterator[Cycle]:
+    """A stack whose ticks are simulated elsewhere; the first runner of its list is away."""
+    port = free_port()
+    with booted(
+        tmp_path_factory.mktemp("remote-stack"),
+        port,
+        SOLAR_RUNNER="http",
+        SOLAR_RUNNER_URLS=f"{nobody},{runner.url}",
+        SOLAR_RUNNER_SECRET=SECRET,
+        SOLAR_RUNNER_TIME_LIMIT_S="90",
+        SOLAR_RUNNER_CALLBACK_URL=f"http://{HOST}:{port}/solar-runner/results",
+    ) as cycle:
+        # the first scheduled cycle must not come in between
+        wait_until(lambda: states(cycle) == ["success"], seconds=90)
+        yield cycle
+
+
+def wait_until(holds, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def states(cycle: Cycle) -> list[str]:
+    """States of the runs so far."""
+    found = [run["state"] for run in cycle.api.runs(DAG)]
+    assert "failed" not in found
+    return found
+
+
+def computed_by(cycle: Cycle, tick: str) -> str:
+    [(runner, rows)] = cycle.sql(
+        "SELECT runner, rows_inserted FROM simulation_runs WHERE tick = %s", tick
+    )
+    assert rows == 1000
+    return runner
+
+
+def test_a_remote_runner_computes_the_same_bytes_while_no_worker_waits(
+    remote, runner, nobody, tmp_path
+):
+    tick = "2024-06-11T17:00:00Z"
+    busy = request_file(tmp_path / "busy", households=300, steps=1000)
+    runner.client.submit(busy, Manifest.read(busy))
+    run_id = remote.trigger(tick)
+    wait_until(lambda: remote.task_states(run_id)[TASK] == "deferred")
+    runner.kill()
+    time.sleep(1)
+    assert remote.task_states(run_id)[TASK] == "deferred"
+    runner.start()
+    assert remote.wait(run_id) == "success", remote.task_states(run_id)
+
+    assert computed_by(remote, tick) == runner.url
+    exchange = remote.settings.home / "exchange"
+    for name in (
+        "users_input_20240611_170000.csv",
+        "users_input_20240611_170000.csv.manifest.json",
+    ):
+        shutil.copy(exchange / name, tmp_path)
+    here = simulate_file(tmp_path / "users_input_20240611_170000.csv", tmp_path / "here")
+    assert (exchange / here.name).read_bytes() == here.read_bytes()
+
+    failing = dict(remote.sql("SELECT runner, reason FROM runner_health"))
+    assert set(failing) == {nobody}
+    assert "is away" in failing[nobody]
+
+
+def test_who_failed_is_asked_last_and_results_are_announced(remote, runner, nobody):
+    tick = "2024-06-12T17:00:00Z"
+    [(before,)] = remote.sql("SELECT failures FROM runner_health WHERE runner = %s", nobody)
+    remote.run(tick)
+    assert computed_by(remote, tick) == runner.url
+    [(after,)] = remote.sql("SELECT failures FROM runner_health WHERE runner = %s", nobody)
+    assert after == before, "it was asked again, first"
+    announced = "SELECT status, result_file, record_count FROM runner_announcements WHERE tick = %s"
+    wait_until(lambda: remote.sql(announced, tick), 10)
+    assert remote.sql(announced, tick) == [("completed", "results_20240612_1700.csv", 1000)]
+
+
+def test_only_who_knows_the_key_may_announce(remote):
+    url = f"{remote.api.address}/solar-runner/results"
+    message = {
+        "status": "completed",
+        "result_file": "results_20240701_1200.csv",
+        "timestamp": "2024-07-01T12:00:00",
+        "record_count": 3,
+    }
+    body = json.dumps(message).encode()
+    headers = {SIGNATURE_HEADER: sign(body, SECRET)}
+    for bad in ({}, {SIGNATURE_HEADER: sign(body, "another key of theirs")}):
+        answer = requests.post(url, data=body, headers=bad, timeout=30)
+        assert answer.status_code == 401, answer.text
+        assert "signature" in answer.json()["detail"].lower()
+    old = {SIGNATURE_HEADER: sign(body, SECRET, int(time.time()) - 3600)}
+    assert requests.post(url, data=body, headers=old, timeout=30).status_code == 401
+    assert requests.post(url, data=body + b" ", headers=headers, timeout=30).status_code == 401
+    nonsense = json.dumps(message | {"timestamp": "2024-07-01T12:01:00"}).encode()
+    signed = {SIGNATURE_HEADER: sign(nonsense, SECRET)}
+    answer = requests.post(url, data=nonsense, headers=signed, timeout=30)
+    assert answer.status_code == 422 and "quarter of an hour" in answer.json()["detail"]
+    huge = b"x" * 20_000
+    assert requests.post(url, data=huge, timeout=30).status_code == 413
+    count = "SELECT count(*) FROM runner_announcements WHERE tick = '2024-07-01T12:00:00Z'"
+    assert remote.sql(count) == [(0,)]
+    assert requests.post(url, data=body, headers=headers, timeout=30).status_code == 200
+    assert remote.sql(count) == [(1,)]
+
+
+def test_when_no_runner_is_left_the_worker_simulates(remote, runner):
+    tick = "2024-06-13T17:00:00Z"
+    runner.kill()
+    try:
+        remote.run(tick)
+    finally:
+        runner.start()
+    assert computed_by(remote, tick) == "local"
+    [(rows,)] = remote.sql('SELECT count(*) FROM energy_data WHERE "timestamp" = %s', tick)
+    assert rows == 1000
+
+
+def test_the_secret_stays_out_of_airflow(remote):
+    logs = [path for path in (remote.settings.home / "logs").rglob("*.log") if path.is_file()]
+    assert any(TASK in str(path) for path in logs)
+    for path in logs:
+        assert SECRET not in path.read_text(errors="replace"), path
+    for run in remote.api.runs(DAG):
+        path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/{TASK}/xcomEntries"
+        for entry in remote.api.request("GET", path)["xcom_entries"]:
+            assert SECRET not in str(remote.api.request("GET", f"{path}/{entry['key']}"))
