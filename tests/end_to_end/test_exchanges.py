@@ -52,7 +52,8 @@ def test_the_second_exchange_carries_the_cycle_and_no_secret_is_told(away):
     told = [away.sql("SELECT to_jsonb(run)::text FROM simulation_runs run")[0][0]]
     for task in away.task_states(run_id):
         path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances/{task}"
-        told.append(json.dumps(away.api.request("GET", f"{path}/xcomEntries/return_value")))
+        xcom = away.api.request("GET", f"{path}/xcomEntries/return_value", missing_ok=True)
+        told.append(json.dumps(xcom))
         told.append(json.dumps(away.api.request("GET", f"{path}/logs/1")))
     assert any("there are no credentials for Google" in text for text in told)
     assert not any(SECRET in text for text in told)
@@ -60,9 +61,9 @@ def test_the_second_exchange_carries_the_cycle_and_no_secret_is_told(away):
 
 
 def files_with(secret: str, folder: Path) -> list[Path]:
-    """Every file of a stack is looked at: logs, databases, exchanged and temporary files."""
+    """Every file of a stack is looked at: logs, records of processes, temporary files."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) > 100
+    assert any(path.suffix == ".log" for path in files)
     return [path for path in files if secret.encode() in path.read_bytes()]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -140,7 +141,7 @@ class Exchange:
             (name, source),
             (_manifest_name(name), Manifest.path_of(source)),
         ):
-            self.patience.retry(lambda target=target, path=path: self._write(target, path))  # type: ignore[misc]
+            self.patience.retry(partial(self._write, target, path))
 
     def _write(self, name: str, source: Path) -> None:
         self.store.write(name, source)
