@@ -15,7 +15,7 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 | `validate_results` | contract and Great Expectations: nothing that fails is inserted | the results cannot be believed; the log lists each failed check with examples |
 | `insert_results` | replaces the tick's rows and completes the run, in one transaction | the database is away (retried) |
 | `notify` | tells the webhook `SOLAR_NOTIFY_URL` how it ended | never: a webhook that is down is a warning |
-| `clean_up` | removes temporary files | |
+| `clean_up` | removes temporary files, and what is older than `SOLAR_EXCHANGE_RETENTION` from the exchanges | an exchange that is away is a warning |
 
 **When a run fails**, users see no new data for that quarter; what was there before stays as it
 was. The temporary files are kept; the failed task's log names their folder. Mend the cause, then

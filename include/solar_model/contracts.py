@@ -36,7 +36,8 @@ def _about(unit: str, **more: str) -> dict[str, str]:
 
 @cache
 def _time_zones() -> pl.Series:
-    return pl.Series(sorted(available_timezones()))
+    # not "localtime": it is another zone on another machine
+    return pl.Series(sorted(available_timezones() - {"localtime"}))
 
 
 class UsersInput(pa.DataFrameModel):

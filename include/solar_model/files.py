@@ -157,9 +157,14 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
         raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
     # a name of its own: process numbers repeat on machines that share a folder, and in threads
     draft = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
+        file = draft.open("wb")
+    except OSError as error:
+        error.filename = str(target)  # the name that was asked for, not the draft's
+        raise
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())

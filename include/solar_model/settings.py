@@ -40,7 +40,10 @@ class Settings(BaseSettings):
         description="Port of the Postgres that `make run` starts; without it, a free one.",
     )
     seed: int = Field(
-        20240911, description="Seed of runs that name none: the same seed gives the same community."
+        20240911,
+        ge=-(2**63),
+        lt=2**63,  # what the ledger of runs can hold
+        description="Seed of runs that name none: the same seed gives the same community.",
     )
     weather: str = Field(
         "stochastic",

@@ -103,7 +103,8 @@ def validate_results(
         A results file or its rows.
     households : polars.DataFrame, pandas.DataFrame or path, optional
         The input of the run. With it: every household in every tick, nobody else, no state
-        above the battery's capacity, no generation above the inverter's rating.
+        above the battery's capacity, no generation and discharge above the inverter's rating,
+        nothing in or out of a battery that is not there.
 
     Returns
     -------
@@ -184,14 +185,22 @@ def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure
     unknown = pl.col("battery_capacity_kwh").is_null()
     over_full = pl.col("battery_soc_kwh") > pl.col("battery_capacity_kwh") + EXACT_KWH
     limit_kwh = pl.col("inverter_capacity_kw") * TICK_HOURS + EXACT_KWH
+    through_inverter = pl.col("generation_kwh") + pl.col("battery_discharge_kwh")
+    through_battery = pl.max_horizontal("battery_charge_kwh", "battery_discharge_kwh")
+    has_none = pl.col("battery_capacity_kwh") <= 0
     checks = (
         ("coverage", "expected every household in every tick", absent),
         ("stranger", "expected only households of the input", system.filter(unknown)),
         ("within_capacity", "expected a state within the battery", system.filter(over_full)),
         (
             "within_inverter",
-            "expected no generation above the inverter's rating",
-            system.filter(pl.col("generation_kwh") > limit_kwh),
+            "expected no generation and discharge above the inverter's rating",
+            system.filter(through_inverter > limit_kwh),
+        ),
+        (
+            "without_battery",
+            "expected no charge or discharge where there is no battery",
+            system.filter(has_none & (through_battery > 0)),
         ),
     )
     for name, message, rows in checks:

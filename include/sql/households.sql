@@ -31,6 +31,8 @@ CROSS JOIN LATERAL (
     FROM user_systems
     WHERE
         panel_count > 0
-        -- as text: ids may be text in one table of a backend and uuid in the other
-        AND EXISTS (SELECT FROM users WHERE users.id::text = user_systems.user_id::text)
+        -- as text: ids may be text, in any case, in one table of a backend and uuid in the other
+        AND EXISTS (
+            SELECT FROM users WHERE lower(users.id::text) = lower(user_systems.user_id::text)
+        )
 ) AS systems

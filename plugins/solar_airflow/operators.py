@@ -293,16 +293,17 @@ class CleanUpOperator(CycleOperator):
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add nothing."""
-        from solar_model.pipeline.exchange import open_exchange
+        from solar_model.pipeline.exchange import Patience, open_exchange
 
         shutil.rmtree(cycle.work_dir, ignore_errors=True)
         self.log.info("Removed %s", cycle.work_dir)
         config = settings()
         for url in config.exchange_urls:
             try:
-                removed = open_exchange(url, connection_text).expire(config.exchange_retention)
+                # once: the next cycle tries again, this one has done its work
+                exchange = open_exchange(url, connection_text, Patience(attempts=1))
+                removed = exchange.expire(config.exchange_retention)
             except SolarModelError as error:
-                # the next cycle tries again; this one has done its work
                 self.log.warning("Old files stay in an exchange: %s", error)
             else:
                 self.log.info("Removed %s old files from %s", removed, url)

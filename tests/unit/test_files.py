@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import polars as pl
@@ -186,6 +187,18 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path):
         assert path.read_bytes() == b"second"
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("users.csv/results.csv", "users.csv"), ("x" * 255, "x" * 255)]
+)
+def test_a_place_that_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, name, told):
+    (tmp_path / "users.csv").touch()
+    with (
+        pytest.raises(OSError, match=re.escape(f"{tmp_path}/{told}'")),
+        atomic_write(tmp_path / name),
+    ):
+        pass
 
 
 def test_a_pipe_or_device_is_neither_read_nor_replaced(tmp_path):

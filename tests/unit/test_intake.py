@@ -67,6 +67,7 @@ def test_clean_rows_pass_in_the_contract_s_types_and_order():
         ("latitude", 90.5, 52.5, "latitude is 90.5, expected at most 90"),
         ("longitude", -181.0, 13.4, "longitude is -181.0, expected at least -180"),
         ("timezone", "Berlin", "Europe/Berlin", "timezone is Berlin, expected an IANA name"),
+        ("timezone", "localtime", "UTC", "timezone is localtime, expected an IANA name"),
         ("battery_soc_kwh", 10.5, 5.0, "battery_soc_kwh is 10.5, expected at most battery"),
         ("battery_soc_kwh", -0.5, None, "battery_soc_kwh is -0.5, expected at least 0"),
     ],

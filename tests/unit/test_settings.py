@@ -45,6 +45,7 @@ def test_variables_are_read_and_empty_ones_count_as_absent(monkeypatch):
         ("SOLAR_SITE_LATITUDE_DEG", "95"),
         ("SOLAR_SITE_TIMEZONE", "Middle/Earth"),
         ("SOLAR_SEED", "lucky"),
+        ("SOLAR_SEED", "9223372036854775808"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(monkeypatch, name, value):

@@ -117,6 +117,18 @@ def test_battery_and_inverter_limit_the_results():
     }
 
 
+def test_no_energy_comes_from_a_battery_that_is_not_there_or_past_the_inverter():
+    results = good_results(1).with_columns(
+        battery_charge_kwh=pl.lit(0.0),
+        battery_discharge_kwh=pl.lit(0.3),
+        grid_export_kwh=pl.lit(0.9),
+    )
+    assert checks(validate_results(results, users(1))) == {"within_inverter": 1}
+    none = users(1).with_columns(battery_capacity_kwh=0.0, inverter_capacity_kw=6.0)
+    empty = results.with_columns(battery_soc_kwh=pl.lit(0.0))
+    assert checks(validate_results(empty, none)) == {"without_battery": 1}
+
+
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "user_id,timestamp\n"])
 def test_a_file_of_another_kind_is_a_failed_check(tmp_path, content):
     path = tmp_path / "results.csv"

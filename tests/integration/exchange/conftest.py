@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.support import servers
 from tests.support.drive import Drive
 from tests.support.proxy import Proxy
 from tests.support.webdav import LOGIN, PASSWORD, WebDav
 
 from solar_model.files import Manifest
 from solar_model.pipeline.exchange import Exchange, Patience, open_exchange
-from solar_stack.ports import free_port
 
 BUCKET = "community"
 AWS_SECRET = "aws-hunter2"
 QUICK = Patience(attempts=4, first_pause_s=0.02, budget_s=20, silence_s=1)
-KINDS = ["folder", "gcs", "s3", "drive", "http"]
-NETWORKED = KINDS[1:]
+NETWORKED = [
+    "http",
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gcs", "s3", "drive")),
+]
+KINDS = ["folder", *NETWORKED]
 
 
 @dataclass
@@ -99,53 +95,16 @@ def account() -> dict[str, str]:
     }
 
 
-@contextmanager
-def _running(command: list[str], port: int) -> Iterator[int]:
-    environment = {**os.environ, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None, f"{command} ended"
-                assert time.monotonic() < deadline, f"{command} does not answer"
-                time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 @pytest.fixture(scope="session")
 def gcs_server() -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--in-memory"]
-    command += ["--host=127.0.0.1", f"--port={port}", f"--default-bucket={BUCKET}"]
-    with _running(command, port):
+    with servers.gcs(BUCKET) as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[int]:
-    port = free_port()
-    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
-        _s3(port).create_bucket(Bucket=BUCKET)
+    with servers.s3(BUCKET, AWS_SECRET) as port:
         yield port
-
-
-def _s3(port: int) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="solar",
-        aws_secret_access_key=AWS_SECRET,
-    )
 
 
 @pytest.fixture
@@ -200,7 +159,8 @@ def s3_place(s3_server: int) -> Place:
     prefix = f"cycle/{uuid4().hex}"
 
     def names() -> list[str]:
-        found = _s3(s3_server).list_object_versions(Bucket=BUCKET, Prefix=prefix)
+        client = servers.s3_client(s3_server, AWS_SECRET)
+        found = client.list_object_versions(Bucket=BUCKET, Prefix=prefix)
         return [item["Key"].rpartition("/")[2] for item in found.get("Versions", [])]
 
     return Place(

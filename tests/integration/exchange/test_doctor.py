@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.integration.exchange.conftest import AWS_SECRET, KINDS, drive_at
+from tests.integration.exchange.conftest import AWS_SECRET, KINDS, NETWORKED, drive_at
 from tests.integration.test_cli_db import uri
 from tests.support.proxy import Proxy
 from tests.support.webdav import PASSWORD
@@ -16,6 +16,8 @@ from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.connections import variable
 from solar_model.pipeline.database import downgrade
 from solar_model.settings import settings
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_a_healthy_exchange_is_healthy_and_left_as_it_was(configured, place):
     assert place.names() == []
 
 
-@pytest.mark.parametrize("place", KINDS[1:], indirect=True)
+@pytest.mark.parametrize("place", NETWORKED, indirect=True)
 def test_a_server_that_is_away(configured, place):
     proxy = Proxy(place.port)
     proxy.close()

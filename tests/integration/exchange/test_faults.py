@@ -70,6 +70,17 @@ def test_what_is_fetched_through_a_fault_is_whole(place, proxy, fault, tmp_path,
 
 
 @pytest.mark.parametrize("place", NETWORKED, indirect=True)
+def test_a_file_of_many_chunks_is_cut_in_its_second_one_and_arrives_once(place, proxy, tmp_path):
+    source = written(tmp_path, RESULTS, rows=700_000)
+    assert source.stat().st_size > 10 << 20
+    proxy.faults = [Fault("reset", after=9 << 20)]
+    patience = dataclasses.replace(QUICK, silence_s=10)
+    place.open(proxy.port, patience).put(source)
+    assert not proxy.faults, "the fault did not happen"
+    assert holds_it_once(place, source, tmp_path / "there")
+
+
+@pytest.mark.parametrize("place", NETWORKED, indirect=True)
 def test_an_exchange_that_stays_away_is_followed_by_the_next(
     place, proxy, folder_place, tmp_path, caplog
 ):

@@ -104,18 +104,21 @@ def test_a_key_file_that_is_missing_is_named():
         open_exchange("gs://bucket", lambda _: text)
 
 
+@pytest.mark.slow
 def test_s3_without_a_bucket_or_with_a_wrong_key(s3_place, tmp_path):
     connections = s3_place.connections(s3_place.port)
     told = refusal(open_exchange("s3://nobodys-bucket", connections, QUICK), tmp_path)
     assert "no such bucket" in told and AWS_SECRET not in told
 
 
+@pytest.mark.slow
 def test_gcs_without_a_bucket(gcs_place, tmp_path):
     connections = gcs_place.connections(gcs_place.port)
     told = refusal(open_exchange("gs://nobodys-bucket", connections, QUICK), tmp_path)
     assert "no such bucket" in told
 
 
+@pytest.mark.slow
 def test_gcs_signed_links_need_a_key_and_are_served(gcs_place, account, tmp_path):
     from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Known secrets in every place that an exchange knows them from, and none in what it tells."""
+"""No secret is told: in logs, in errors with their tracebacks, or in what tasks hand on."""
 
 from __future__ import annotations
 

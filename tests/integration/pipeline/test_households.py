@@ -112,6 +112,15 @@ def test_nulls_become_the_stated_defaults_and_no_panels_means_not_taking_part(ba
     assert this.tick_start == TICK
 
 
+def test_the_case_of_an_id_does_not_lose_a_household(backend, tmp_path):
+    user = add(backend)
+    backend.execute("UPDATE user_systems SET user_id = upper(user_id)")
+    backend.commit()
+    store(backend, TICK - QUARTER, {user: 1.5})
+    rows, *_ = take(backend, tmp_path)
+    assert rows[user]["battery_soc_kwh"] == 1.5
+
+
 def test_a_system_of_a_user_who_is_gone_does_not_take_part(backend, tmp_path):
     stays, gone = add(backend), add(backend)
     backend.execute("DELETE FROM users WHERE id = %s", (gone,))

@@ -150,8 +150,9 @@ class Weather:
     def _note(self, spec: Any, error: SolarModelError) -> None:
         failure = {"weather": textwrap.shorten(str(spec), 120), "reason": str(error)}
         if failure not in self.failures:
-            log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
             self.failures.append(failure)
+            if not self._only_one:  # that error is raised
+                log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
 
     def _remember(self, tick: int) -> None:
         last = self._spans[-1] if self._spans else None

@@ -1,0 +1,50 @@
+"""
+# Is everything there that a cycle needs?
+
+Trigger it after you have changed a connection or `SOLAR_EXCHANGES`. It looks at the database
+(reachable, schema up to date, the household query finds somebody) and at every exchange
+(credentials, server, TLS, clock, rights, and a small file that goes there and back), with the
+connections that Airflow keeps. `solar doctor` does the same with those of the environment.
+
+**When it fails**, the log of its task says for each check what is wrong and how to mend it;
+`docs/exchanges.md` says what each exchange needs. Nothing of a cycle is touched.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
+
+from solar_airflow.doctor import DoctorOperator, report_failure
+
+with DAG(
+    dag_id="solar_doctor",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=10),
+    doc_md=__doc__,
+    tags=["solar", "maintenance"],
+) as dag:
+    DoctorOperator(
+        task_id="examine",
+        owner="solar",
+        execution_timeout=timedelta(minutes=4),
+        retries=1,
+        retry_delay=timedelta(seconds=10),
+        retry_exponential_backoff=2.0,
+        max_retry_delay=timedelta(minutes=1),
+        # a finding is what was asked for; only a doctor that was interrupted looks again
+        retry_policy=ExceptionRetryPolicy(
+            rules=[
+                RetryRule(
+                    exception="airflow.sdk.exceptions.AirflowTaskTimeout",
+                    action=RetryAction.DEFAULT,
+                )
+            ],
+            default=RetryAction.FAIL,
+        ),
+        on_failure_callback=report_failure,
+    )
