@@ -29,6 +29,7 @@ _HEAVY = (
     "solar_model.simulation",
     "solar_model.pipeline.insertion",
     "solar_model.pipeline.notify",
+    "solar_model.runner.client",
     "solar_model.runner.work",
 )
 

@@ -110,7 +110,7 @@ class RunSimulationOperator(CycleOperator):
         )
 
     def _take(self, runner: str, context: Context, began: float) -> Handover:
-        from solar_model.runner.work import require_answer
+        from solar_model.runner.answers import require_answer
 
         asked = self._asked()
         exchange = self._exchange()

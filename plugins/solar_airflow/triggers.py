@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from airflow.sdk import BaseHook
@@ -16,13 +16,12 @@ from pydantic import TypeAdapter
 
 from solar_airflow.operators import connection_text
 from solar_model.errors import SolarModelError
-from solar_model.files import Manifest
 from solar_model.pipeline.database import CONNECTION_ID, conninfo
-from solar_model.pipeline.exchange import open_exchange
-from solar_model.pipeline.runners import ANNOUNCED
-from solar_model.runner.client import RunnerClient
-from solar_model.runner.waiting import Announced, nobody_announces, wait_for_exchange, wait_for_job
 from solar_model.settings import settings
+
+if TYPE_CHECKING:
+    from solar_model.files import Manifest
+    from solar_model.runner.waiting import Announced
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +64,8 @@ class ResultsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
+        from solar_model.files import Manifest
+
         asked = TypeAdapter(Manifest).validate_python(self.asked)
         try:
             async with _announcements(asked.tick, self.since) as announced:
@@ -84,6 +85,9 @@ class HttpRunnerTrigger(ResultsTrigger):
 
     async def wait(self, asked: Manifest, announced: Announced) -> None:
         """Ask the runner until its job has ended."""
+        from solar_model.runner.client import RunnerClient
+        from solar_model.runner.waiting import wait_for_job
+
         config = settings()
         client = RunnerClient(self.where, config.require_runner_secret(), config.runner_ca_file)
         await wait_for_job(client, asked.request_id, self.deadline, announced)
@@ -94,6 +98,9 @@ class ExchangeTrigger(ResultsTrigger):
 
     async def wait(self, asked: Manifest, announced: Announced) -> None:
         """Look into the exchange until they are there."""
+        from solar_model.pipeline.exchange import open_exchange
+        from solar_model.runner.waiting import wait_for_exchange
+
         # the connection is asked for in a thread: Airflow refuses that in the event loop
         exchange = await sync_to_async(open_exchange)(self.where, connection_text)
         await wait_for_exchange(
@@ -109,6 +116,9 @@ def _event(status: str, reason: str | None = None) -> TriggerEvent:
 @asynccontextmanager
 async def _announcements(tick: str, since: str) -> AsyncIterator[Announced]:
     """Whether a tick's results were announced; without the database there is only asking."""
+    from solar_model.pipeline.runners import ANNOUNCED
+    from solar_model.runner.waiting import nobody_announces
+
     try:
         info = conninfo((await BaseHook.aget_connection(CONNECTION_ID)).get_uri())
         connection = await psycopg.AsyncConnection.connect(

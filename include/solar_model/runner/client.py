@@ -25,8 +25,8 @@ from solar_model.errors import (
     TransferError,
 )
 from solar_model.files import Manifest, atomic_write
+from solar_model.runner.answers import require_answer
 from solar_model.runner.protocol import sign_request
-from solar_model.runner.work import require_answer
 
 _STATES = ("queued", "running", "completed", "failed")
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")

@@ -18,8 +18,8 @@ from solar_model.errors import (
 )
 from solar_model.files import Manifest
 from solar_model.pipeline.exchange import Exchange
+from solar_model.runner.answers import require_answer
 from solar_model.runner.client import JobStatus, RunnerClient
-from solar_model.runner.work import require_answer
 from solar_model.ticks import parse_tick, results_file_name
 
 PATIENCE_SECONDS = 15.0

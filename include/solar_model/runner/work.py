@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from solar_model.errors import ResultsError
 from solar_model.files import Manifest
 from solar_model.pipeline.exchange import Exchange
 from solar_model.pipeline.references import FileReference
@@ -62,42 +61,3 @@ def simulate(exchange: Exchange, name: str, desk: Path) -> FileReference:
         Folder for the runner's own copies.
     """
     return exchange.put(simulate_file(exchange.get(name, desk).path, desk))
-
-
-def require_answer(results: Manifest, asked: Manifest, secret: str | None = None) -> None:
-    """Make sure that results are those of a request, and of this version of the model.
-
-    Parameters
-    ----------
-    results, asked : Manifest
-        Of the results file and of the input file. Whether a file is the one that its manifest
-        describes is the question of `Manifest.verify`.
-    secret : str, optional
-        Key that the results must be sealed with, where others may write to their place.
-
-    Raises
-    ------
-    ResultsError
-        Lists everything that differs.
-    SignatureError
-        When somebody else has written them.
-    """
-    if secret is not None:
-        results.require_seal(secret)
-    expected = {
-        "name": results_file_name(parse_tick(asked.tick)),
-        "tick": asked.tick,
-        "steps": asked.steps,
-        "rows": asked.rows * asked.steps,
-        "schema_version": asked.schema_version,
-        "model_version": asked.model_version,
-        "seed": asked.seed,
-        "answers": asked.request_id,
-    }
-    differences = [
-        f"{name} is {getattr(results, name)!r}, asked for was {wanted!r}"
-        for name, wanted in expected.items()
-        if getattr(results, name) != wanted
-    ]
-    if differences:
-        raise ResultsError(f"these results answer another request: {'; '.join(differences)}")

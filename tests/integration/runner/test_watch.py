@@ -15,8 +15,9 @@ from tests.support.runners import request_file
 
 from solar_model.files import Manifest
 from solar_model.pipeline.exchange import open_exchange
+from solar_model.runner.answers import require_answer
 from solar_model.runner.watch import Watcher
-from solar_model.runner.work import require_answer, simulate_file
+from solar_model.runner.work import simulate_file
 
 
 @pytest.fixture

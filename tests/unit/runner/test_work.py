@@ -8,7 +8,8 @@ import pytest
 
 from solar_model.errors import ResultsError, SignatureError
 from solar_model.files import Manifest, write_users
-from solar_model.runner.work import require_answer, simulate_file
+from solar_model.runner.answers import require_answer
+from solar_model.runner.work import simulate_file
 from solar_model.sample import sample_households
 
 TICK = "2024-06-11T17:00:00"
