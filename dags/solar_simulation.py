@@ -9,7 +9,7 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 |---|---|---|
 | `query_households` | streams households and battery states out of Postgres, from one snapshot | the database is away (retried), or the query does not fit the tables |
 | `write_input_csv` | writes `users_input_*.csv` and its manifest; households that break the contract go to `quarantine` | the query lacks a column |
-| `upload_input` | puts the file into the exchange | the exchange is away (retried) |
+| `upload_input` | puts the file into the first exchange that takes it | the exchange is away (retried) |
 | `run_simulation` | simulates the tick, here or on a remote runner, for which it waits without holding a worker | the input or the weather cannot be used, or no runner could and the worker must not (retried) |
 | `download_results` | fetches `results_*.csv` and holds it against its manifest | the exchange is away or the file is damaged (retried) |
 | `validate_results` | contract and Great Expectations: nothing that fails is inserted | the results cannot be believed; the log lists each failed check with examples |

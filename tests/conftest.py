@@ -6,6 +6,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
+# The same examples in every run, and no clock: time is shown in benchmarks.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.update(

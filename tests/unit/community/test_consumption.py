@@ -59,7 +59,7 @@ def day_kwh(consumption: Consumption, first: int, ticks: int = 96) -> Floats:
 # ── Random access ────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rows=st.lists(st.integers(0, 59), min_size=1, max_size=60, unique=True),
     when=st.integers(tick("2023-01-01T00:00"), tick("2026-01-01T00:00")),
@@ -72,7 +72,7 @@ def test_a_household_does_not_depend_on_who_else_is_in_the_block(
     np.testing.assert_array_equal(some, together[rows])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(ticks=st.lists(st.integers(0, 300), min_size=1, max_size=8))
 def test_a_tick_does_not_depend_on_ticks_before_it(ticks: list[int]) -> None:
     first = tick("2024-03-29T20:00")  # three days around a clock change
