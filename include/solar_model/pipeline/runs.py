@@ -69,9 +69,10 @@ def start(
 
 def recorded(connection: Connection, tick: datetime) -> tuple[int | None, Any]:
     """Seed and weather that a tick was last computed with; None where nothing is recorded."""
-    row = connection.execute(
-        "SELECT seed, weather FROM simulation_runs WHERE tick = %s", (tick,)
-    ).fetchone()
+    with connection.transaction():  # leaves none open behind it
+        row = connection.execute(
+            "SELECT seed, weather FROM simulation_runs WHERE tick = %s", (tick,)
+        ).fetchone()
     return row or (None, None)
 
 

@@ -204,6 +204,15 @@ def test_an_outage_does_not_reset_the_batteries(backend, tmp_path):
     assert rows[user]["battery_soc_kwh"] == 1.5
 
 
+def test_looking_for_a_record_leaves_the_connection_ready_for_the_query(backend, tmp_path):
+    add(backend)
+    assert runs.recorded(backend, TICK) == (None, None)
+    households.query(backend, tick=TICK, sql_file=QUERY, folder=tmp_path)
+    run_id = runs.start(backend, tick=TICK, airflow_run_id="x", seed=5)
+    runs.record(backend, run_id, weather="0.4")
+    assert runs.recorded(backend, TICK) == (5, "0.4")
+
+
 def test_a_rerun_takes_the_recorded_weather_unless_told_otherwise(backend, tmp_path):
     add(backend)
     *_, file, this = take(backend, tmp_path, weather="0.4")
