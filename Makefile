@@ -25,7 +25,8 @@ psql: environment ## Open the solar database (tables energy_data, simulation_run
 
 test: environment-dev ## Run all tests
 	@$(bin)/python -m solar_stack programs
-	@exec $(bin)/python -m pytest
+	$(bin)/python -m pytest -n 2 --dist loadfile tests/unit
+	$(bin)/python -m pytest tests/integration tests/end_to_end
 
 test-fast: environment-dev ## Run the tests that take seconds
 	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"
