@@ -205,7 +205,8 @@ class InsertResultsOperator(CycleOperator):
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``inserted``, the number of rows."""
-        from solar_model.files import Manifest, read_results
+        from solar_model.files import read_results
+        from solar_model.manifest import Manifest
         from solar_model.pipeline.insertion import insert
 
         if cycle.run_id is None:

@@ -17,7 +17,7 @@ from airflow.sdk import Context
 from solar_airflow.operators import CycleOperator, Handover, connection_text, open_database
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
 from solar_model.errors import RunnerError, RunnerRefusedError, SolarModelError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline import runners, runs
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import settings

@@ -20,7 +20,7 @@ from solar_model.pipeline.database import CONNECTION_ID, conninfo
 from solar_model.settings import settings
 
 if TYPE_CHECKING:
-    from solar_model.files import Manifest
+    from solar_model.manifest import Manifest
     from solar_model.runner.waiting import Announced
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ResultsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
-        from solar_model.files import Manifest
+        from solar_model.manifest import Manifest
 
         asked = TypeAdapter(Manifest).validate_python(self.asked)
         try:

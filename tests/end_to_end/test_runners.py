@@ -12,7 +12,7 @@ import requests
 from tests.end_to_end.conftest import DAG, Cycle, booted
 from tests.support.runners import SECRET, Runner, request_file
 
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.runner.work import simulate_file
 from solar_model.signatures import SIGNATURE_HEADER, sign
 from solar_stack.ports import HOST, free_port

@@ -13,7 +13,8 @@ import httpx
 from tests.conftest import ROOT
 
 from solar_model.community.households import fill_from_site
-from solar_model.files import Manifest, write_users
+from solar_model.files import write_users
+from solar_model.manifest import Manifest
 from solar_model.runner.client import JobStatus, RunnerClient
 from solar_model.sample import sample_households
 from solar_model.settings import settings

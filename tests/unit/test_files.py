@@ -13,14 +13,8 @@ from tests.unit.community.systems import user_ids
 from tests.unit.test_contracts import good_results
 
 from solar_model.errors import InputError, TransferError
-from solar_model.files import (
-    Manifest,
-    atomic_write,
-    read_results,
-    read_users,
-    write_results,
-    write_users,
-)
+from solar_model.files import atomic_write, read_results, read_users, write_results, write_users
+from solar_model.manifest import Manifest
 
 HEADER = (
     "user_id,panel_wattage,panel_count,battery_capacity_kwh,inverter_capacity_kw,household_size"

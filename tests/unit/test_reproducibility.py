@@ -22,7 +22,8 @@ from numpy._core._multiarray_umath import (  # type: ignore[attr-defined]
 )
 
 from solar_model import run_simulation
-from solar_model.files import Manifest, read_results, read_users, write_users
+from solar_model.files import read_results, read_users, write_users
+from solar_model.manifest import Manifest
 from solar_model.sample import sample_households
 from solar_model.settings import PROJECT_ROOT, load_settings
 

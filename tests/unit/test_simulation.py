@@ -13,7 +13,8 @@ import pytest
 from solar_model import SolarModelError, run_simulation, validate_results
 from solar_model.community.model import Community, HouseholdBlock
 from solar_model.errors import InputError
-from solar_model.files import Manifest, read_results, read_users, sha256_of, write_users
+from solar_model.files import read_results, read_users, sha256_of, write_users
+from solar_model.manifest import Manifest
 from solar_model.sample import sample_households
 from solar_model.settings import settings
 

@@ -15,7 +15,7 @@ import psycopg
 import requests
 
 from solar_model.errors import ConfigurationError, SolarModelError, TransferError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline import database, households
 from solar_model.pipeline.connections import Lookup, variable
 from solar_model.pipeline.exchange import Exchange, Patience, open_exchange

@@ -13,8 +13,9 @@ import psycopg
 
 from solar_model.community.households import fill_from_site
 from solar_model.errors import ConfigurationError
-from solar_model.files import Manifest, write_users
+from solar_model.files import write_users
 from solar_model.intake import split_households
+from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import Settings

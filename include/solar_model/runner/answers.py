@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from solar_model.errors import ResultsError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.ticks import parse_tick, results_file_name
 
 

@@ -24,7 +24,8 @@ from solar_model.errors import (
     RunnerRefusedError,
     TransferError,
 )
-from solar_model.files import Manifest, atomic_write
+from solar_model.files import atomic_write
+from solar_model.manifest import Manifest
 from solar_model.runner.answers import require_answer
 from solar_model.runner.protocol import sign_request
 

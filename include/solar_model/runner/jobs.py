@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from solar_model.errors import ConfigurationError, InputError, SolarModelError
-from solar_model.files import Manifest, atomic_write, read_users
+from solar_model.files import atomic_write, read_users
+from solar_model.manifest import Manifest
 from solar_model.runner.work import simulate_file
 from solar_model.ticks import input_file_name, parse_tick
 

@@ -16,7 +16,7 @@ from solar_model.errors import (
     SignatureError,
     TransferError,
 )
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import Exchange
 from solar_model.runner.answers import require_answer
 from solar_model.runner.client import JobStatus, RunnerClient

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from solar_model.errors import SolarModelError, TransferError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.runner.work import simulate_file
 from solar_model.settings import settings

@@ -20,7 +20,7 @@ from tests.support.runners import SECRET, TICK, Runner, request_file
 from solar_airflow import triggers
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.errors import RunnerError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.pipeline.references import Cycle, FileReference

@@ -18,7 +18,7 @@ from tests.support.drive import Drive
 from tests.support.proxy import Proxy
 from tests.support.webdav import LOGIN, PASSWORD, WebDav
 
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import Exchange, Patience, open_exchange
 
 BUCKET = "community"

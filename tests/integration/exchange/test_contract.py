@@ -10,7 +10,8 @@ import requests
 from tests.integration.exchange.conftest import KINDS, written
 
 from solar_model.errors import InputError, TransferError
-from solar_model.files import Manifest, sha256_of
+from solar_model.files import sha256_of
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import LATEST_INPUT, NotInExchange
 
 pytestmark = pytest.mark.parametrize("place", KINDS, indirect=True)

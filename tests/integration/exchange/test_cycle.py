@@ -13,7 +13,8 @@ from tests.integration.test_cli_db import uri
 
 from solar_airflow import operators
 from solar_model import run_simulation
-from solar_model.files import Manifest, write_users
+from solar_model.files import write_users
+from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.pipeline.references import Cycle, FileReference

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from solar_model.errors import ConfigurationError, InputError
-from solar_model.files import Manifest, read_users
+from solar_model.files import read_users
+from solar_model.manifest import Manifest
 from solar_model.pipeline import households, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
 from solar_model.pipeline.references import Cycle

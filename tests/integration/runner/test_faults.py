@@ -16,7 +16,7 @@ import pytest
 from tests.support.runners import SECRET, Runner, request_file, wait
 
 from solar_model.errors import RunnerError, RunnerRefusedError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.runner.client import RunnerClient
 from solar_model.runner.waiting import wait_for_exchange, wait_for_job
 from solar_model.runner.work import simulate_file

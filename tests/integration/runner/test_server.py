@@ -16,7 +16,7 @@ from tests.support.certificates import self_signed
 from tests.support.runners import SECRET, TICK, Runner, request_file, wait
 
 from solar_model.errors import ConfigurationError, RunnerError, RunnerRefusedError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.runner.client import RunnerClient
 from solar_model.runner.protocol import sign_request
 from solar_model.runner.work import simulate_file

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.runners import request_file
 
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.runner.answers import require_answer
 from solar_model.runner.watch import Watcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from solar_model.errors import ConfigurationError, TransferError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from solar_model.errors import ResultsError, SignatureError
-from solar_model.files import Manifest, write_users
+from solar_model.files import write_users
+from solar_model.manifest import Manifest
 from solar_model.runner.answers import require_answer
 from solar_model.runner.work import simulate_file
 from solar_model.sample import sample_households

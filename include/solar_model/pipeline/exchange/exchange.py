@@ -15,7 +15,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from solar_model.errors import InputError, TransferError
-from solar_model.files import Manifest
+from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange.patience import Patience
 from solar_model.pipeline.exchange.store import Digest, Store, Stored
 from solar_model.pipeline.references import FileReference
