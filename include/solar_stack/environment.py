@@ -217,6 +217,8 @@ def call(command: list[str | os.PathLike[str]], failed: str) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     kept.pop("VIRTUAL_ENV", None)
     kept["UV_PYTHON_DOWNLOADS"] = "never"
+    # As pip and git do: a network may have a certificate authority of its own.
+    kept.setdefault("UV_SYSTEM_CERTS", "true")
     try:
         subprocess.run(command, check=True, env=kept, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
