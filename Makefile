@@ -25,8 +25,7 @@ psql: environment ## Open the solar database (tables energy_data, simulation_run
 
 test: environment-dev ## Run all tests
 	@$(bin)/python -m solar_stack programs
-	$(bin)/python -m pytest -n 2 --dist loadfile tests/unit
-	$(bin)/python -m pytest tests/integration tests/end_to_end
+	@exec $(bin)/python -m pytest -n 2 --dist loadfile
 
 test-fast: environment-dev ## Run the tests that take seconds
 	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"
