@@ -13,9 +13,12 @@ from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
+# before the models are made: checks that are made earlier do not know polars
+import pandera.backends.polars.builtin_checks  # noqa: F401
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
+from pandera.backends.polars.checks import PolarsCheckBackend
 from pandera.errors import SchemaErrors
 
 SCHEMA_VERSION = "1.0"
@@ -288,11 +291,39 @@ def breaches(model: type[pa.DataFrameModel], frame: pl.DataFrame) -> Iterator[Br
     frame : polars.DataFrame
         Rows to look at, with the contract's columns and types (see ``intake.typed``).
     """
+    if _is_clean(model, frame):
+        return
     try:
         model.validate(frame, lazy=True)
     except SchemaErrors as errors:
         for error in errors.schema_errors:
             yield _breach(error, columns_of(model))
+
+
+def _is_clean(model: type[pa.DataFrameModel], frame: pl.DataFrame) -> bool:
+    """Whether no rule is broken: the same checks in one pass, without saying which and where.
+
+    Pandera looks at each check on its own, which takes 30 ms for a file of any size.
+    """
+    schema, lazy = model.to_schema(), frame.lazy()
+    columns = {n: c for n, c in schema.columns.items() if c.required or n in frame.columns}
+    types = {name: column.dtype.type for name, column in columns.items()}
+    if list(frame.schema.items()) != list(types.items()):
+        return False
+    known = [name for name, column in columns.items() if not column.nullable]
+    if any(frame[name].null_count() for name in known):
+        return False
+    unique = [[name] for name, column in columns.items() if column.unique]
+    unique += [schema.unique] if schema.unique else []
+    checks = [(name, check) for name, column in columns.items() for check in column.checks]
+    checks += [("*", check) for check in schema.checks]
+    passed = [PolarsCheckBackend(check).apply(PolarsData(lazy, name)) for name, check in checks]
+    passed += [lazy.select(pl.col(name).is_not_nan()) for name in known if types[name].is_float()]
+    # what is null passes, as in pandera
+    outcomes = pl.collect_all([rows.select(pl.all().all()) for rows in passed])
+    return all(outcome.item() for outcome in outcomes) and all(
+        frame.n_unique(names) == len(frame) for names in unique
+    )
 
 
 def _breach(error: Any, columns: dict[str, pa.Column]) -> Breach:

@@ -46,8 +46,8 @@ def typed(
     frame = raw.select(_read_as(name, raw.schema[name], dtype) for name, dtype in types.items())
     unreadable = {}
     for name, dtype in types.items():
-        rows = (raw[name].is_not_null() & frame[name].is_null()).arg_true()
-        if len(rows):
+        if frame[name].null_count() > raw[name].null_count():
+            rows = (raw[name].is_not_null() & frame[name].is_null()).arg_true()
             unreadable[name] = Breach("type", name, _TYPE_IN_WORDS[dtype.base_type()], rows)
     return frame, unreadable
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pandera.polars as pa
 import polars as pl
 import pytest
+from pandera.errors import SchemaErrors
 from tests.unit.community.systems import user_ids
 
 from solar_model.contracts import (
@@ -108,6 +110,58 @@ def test_all_broken_rows_are_found_and_not_only_examples():
     frame = good_results(5000).with_columns(generation_kwh=pl.lit(-1.0))
     found = {breach.rule: breach for breach in breaches(Results, frame)}
     assert len(found["greater_than_or_equal_to"].rows) == 5000
+
+
+def good_users(n: int = 3) -> pl.DataFrame:
+    systems = {
+        "panel_wattage": 400.0,
+        "panel_count": 12,
+        "battery_capacity_kwh": 10.0,
+        "inverter_capacity_kw": 5.0,
+        "household_size": 3.0,
+        "battery_soc_kwh": 5.0,
+        "latitude": 52.5,
+        "longitude": 13.4,
+        "tilt_deg": 30.0,
+        "azimuth_deg": 180.0,
+        "timezone": "Europe/Berlin",
+    }
+    return pl.DataFrame({"user_id": user_ids(n)} | {name: [v] * n for name, v in systems.items()})
+
+
+ODD_VALUES = {
+    pl.String: (None, "", "Mars/Olympus", user_ids(1)[0]),
+    pl.Int64: (None, 0, 100_001),
+    pl.Float64: (None, float("nan"), float("-inf"), float("inf"), -1e-9, 0.0, 1_000_001.0),
+    pl.Datetime: (None, datetime(2024, 9, 11, 14, 30, tzinfo=UTC), datetime(2024, 9, 11, 14, 31)),
+}
+
+
+@pytest.mark.parametrize(("model", "good"), [(UsersInput, good_users()), (Results, good_results())])
+def test_the_one_pass_that_finds_nothing_agrees_with_pandera_on_every_column(model, good):
+    assert list(breaches(model, good)) == []
+    for column, dtype in good.schema.items():
+        for value in ODD_VALUES[dtype.base_type()]:
+            odd = good.with_columns(
+                pl.when(pl.int_range(pl.len()) == 1)
+                .then(pl.lit(value, dtype))
+                .otherwise(column)
+                .alias(column)
+            )
+            try:
+                model.validate(odd, lazy=True)
+            except SchemaErrors:
+                assert list(breaches(model, odd)), (column, value)
+            else:
+                assert list(breaches(model, odd)) == [], (column, value)
+
+
+def test_no_number_is_found_where_a_contract_sets_no_limits():
+    class Bare(pa.DataFrameModel):
+        value: float
+
+    (breach,) = breaches(Bare, pl.DataFrame({"value": [1.0, float("nan")]}))
+    assert (breach.rule, breach.rows.to_list()) == ("not_null", [1])
 
 
 def test_a_frame_that_is_not_of_the_contract_is_a_programming_error():
