@@ -93,5 +93,9 @@ class RunnerError(SolarModelError):
     """A remote runner that cannot be reached, hangs, fails, or answers what cannot be used."""
 
 
+class ExchangeAwayError(RunnerError):
+    """An exchange that went away while somebody's results were waited for there."""
+
+
 class RunnerRefusedError(RunnerError):
     """A runner that is well, but does not accept this request; the message says why."""

@@ -169,18 +169,26 @@ class UploadInputOperator(CycleOperator):
 
 
 class DownloadResultsOperator(CycleOperator):
-    """Fetch the results from the exchange and hold them against their manifest."""
+    """Fetch the results from the exchange and hold them against their manifest.
+
+    An exchange that has died since they were put is followed by the next.
+    """
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
-        """Add ``downloaded``."""
-        from solar_model.pipeline.exchange import open_exchange
+        """Add ``downloaded``, and where the ``results`` came from."""
+        from solar_model.pipeline.exchange import get_or_move
 
-        results = self.file("results")
-        exchange = open_exchange(results.exchange, connection_text)
-        downloaded = exchange.get(results.name, Path(cycle.work_dir))
+        wanted = self.file("results")
+        results, downloaded = get_or_move(
+            wanted,
+            Path(cycle.work_dir),
+            copy=cycle.desk / wanted.name,
+            urls=settings().exchange_urls,
+            connections=connection_text,
+        )
         runs.log_transfer(connection, cycle.run_id, "download", results)
         self.log.info("Downloaded %s (%s bytes)", results.uri, f"{results.bytes:,}")
-        return {"downloaded": downloaded.to_dict()}
+        return {"results": results.to_dict(), "downloaded": downloaded.to_dict()}
 
 
 class ValidateResultsOperator(CycleOperator):
@@ -221,6 +229,7 @@ class InsertResultsOperator(CycleOperator):
             weather=Manifest.read(downloaded.path).weather,
             runner=self.handover["runner"],
             exchange=self.file("uploaded").exchange,
+            results_exchange=self.file("results").exchange,
             input_file=given.name,
             input_sha256=given.sha256,
             input_rows=given.rows,

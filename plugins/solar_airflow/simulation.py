@@ -7,7 +7,7 @@ list, and after the last one this worker simulates: the same bytes, whoever comp
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,7 +16,14 @@ from airflow.sdk import Context
 
 from solar_airflow.operators import CycleOperator, Handover, connection_text, open_database
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
-from solar_model.errors import RunnerError, RunnerRefusedError, SolarModelError
+from solar_model.errors import (
+    ConfigurationError,
+    ExchangeAwayError,
+    RunnerError,
+    RunnerRefusedError,
+    SolarModelError,
+    TransferError,
+)
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runners, runs
 from solar_model.pipeline.references import Cycle, FileReference
@@ -26,6 +33,8 @@ from solar_model.ticks import parse_tick, results_file_name
 LOCAL, EXCHANGE = "local", "exchange"
 # What must be left of the task's time for this worker to simulate.
 _RESERVE_S = 60.0
+# What is remembered of an earlier try longer than this after its wait is of an earlier run.
+_STALE_S = 600.0
 _JOB = "job"
 
 
@@ -37,31 +46,86 @@ class RunSimulationOperator(CycleOperator):
         config = settings()
         began = time.time()
         if config.runner == LOCAL:
-            return self._simulate_here(context, began)
+            return self._simulate_here(began)
+        before: Any = context["task_state_store"].get(_JOB)
+        if before and before["id"] == self._asked().request_id:
+            if 0 < began - before["until"] < _STALE_S:
+                return self._look_once(before, began)
+            if config.runner != EXCHANGE and self._is_known(before):
+                self.log.info("Going back to the job of the last try: %s", before)
+                self._defer_to(before["runner"], context, began, tried=[])
         if config.runner == EXCHANGE:
             self._defer_to(EXCHANGE, context, began, tried=[])
-        asked_before: Any = context["task_state_store"].get(_JOB)
-        if asked_before and asked_before["id"] == self._asked().request_id:
-            try:
-                self._client(asked_before["runner"]).status(asked_before["id"])
-            except RunnerError as error:
-                self.log.warning("The job of the last try is lost: %s", error)
-            else:
-                self.log.info("Going back to the job of the last try: %s", asked_before)
-                self._defer_to(asked_before["runner"], context, began, tried=[])
         return self._ask_next(context, began, tried=[])
 
     def resume(
-        self, context: Context, event: dict[str, Any], runner: str, began: float, tried: list[str]
+        self,
+        context: Context,
+        event: dict[str, Any],
+        runner: str,
+        began: float,
+        tried: list[str],
+        uploaded: dict[str, Any],
     ) -> Handover:
         """Take the results of a runner, or go on to the next one."""
+        self.handover = {**self.handover, "uploaded": uploaded}
         try:
             if event["status"] != "completed":
-                raise RunnerError(event["reason"])
-            return self._take(runner, context, began)
+                raise (ExchangeAwayError if event["away"] else RunnerError)(event["reason"])
+            return self._take(runner, began)
+        except ExchangeAwayError as error:
+            return self._move(error, context, began, tried)
         except RunnerError as error:
             self._leave(runner, error)
             return self._ask_next(context, began, [*tried, runner])
+
+    def _look_once(self, before: dict[str, Any], began: float) -> Handover:
+        """Take what is there when the wait of the last try was in vain: no more time for another.
+
+        That is so when the triggerer is gone: nobody has woken the task while there was time.
+        """
+        self.log.warning(
+            "Nobody ended the wait of the last try (is the triggerer running?): %s", before
+        )
+        self.handover = {**self.handover, "uploaded": before["uploaded"]}
+        try:
+            return self._take(before["runner"], began)
+        except RunnerError as error:
+            if not settings().runner_fallback_local:
+                raise
+            self.log.warning("%s: %s; this worker simulates", before["runner"], error)
+            return self._simulate_here(began)
+
+    def _is_known(self, before: dict[str, Any]) -> bool:
+        try:
+            self._client(before["runner"]).status(before["id"])
+        except RunnerError as error:
+            self.log.warning("The job of the last try is lost: %s", error)
+            return False
+        return True
+
+    def _move(
+        self, error: ExchangeAwayError, context: Context, began: float, tried: list[str]
+    ) -> Handover:
+        """Put the input into the next exchange, for whoever watches that one."""
+        from solar_model.pipeline.exchange import put_to_first
+
+        away = self.file("uploaded").exchange
+        self.log.warning("Leaving %s: %s", away, error)
+        tried = [*tried, away]
+        others = [url for url in self._exchanges() if url not in tried]
+        if others and self._seconds_left(began) > 0:
+            try:
+                uploaded = put_to_first(others, self.file("input").path, connection_text)
+            except (TransferError, ConfigurationError) as refusal:
+                self.log.warning("%s", refusal)
+            else:
+                with open_database(self) as connection:
+                    run_id = Cycle(**self.handover["cycle"]).run_id
+                    runs.log_transfer(connection, run_id, "upload", uploaded)
+                self.handover = {**self.handover, "uploaded": uploaded.to_dict()}
+                self._defer_to(EXCHANGE, context, began, tried)
+        return self._ask_next(context, began, [*tried, EXCHANGE])
 
     def _ask_next(self, context: Context, began: float, tried: list[str]) -> Handover:
         config = settings()
@@ -81,7 +145,6 @@ class RunSimulationOperator(CycleOperator):
                     self._leave(url, error)
                     tried = [*tried, url]
                     continue
-                context["task_state_store"].set(_JOB, {"runner": url, "id": job.id})
                 self.log.info("Job %s at %s", job.id, url)
                 self._defer_to(url, context, began, tried)
         if not config.runner_fallback_local:
@@ -90,57 +153,85 @@ class RunSimulationOperator(CycleOperator):
                 "SOLAR_RUNNER_FALLBACK_LOCAL is off"
             )
         self.log.warning("No remote runner could: this worker simulates")
-        return self._simulate_here(context, began)
+        return self._simulate_here(began)
 
     def _defer_to(self, runner: str, context: Context, began: float, tried: list[str]) -> NoReturn:
         limit_s = max(min(settings().runner_time_limit_s, self._seconds_left(began)), 1.0)
         exchange = runner == EXCHANGE
+        asked = self._asked()
+        uploaded = self.file("uploaded")
         trigger = (ExchangeTrigger if exchange else HttpRunnerTrigger)(
-            where=self._exchange_url() if exchange else runner,
-            asked=asdict(self._asked()),
+            where=uploaded.exchange if exchange else runner,
+            asked=asdict(asked),
             since=datetime.fromtimestamp(began, tz=UTC).isoformat(),
             deadline=time.time() + limit_s,
+        )
+        context["task_state_store"].set(
+            _JOB,
+            {
+                "runner": runner,
+                "id": asked.request_id,
+                "until": trigger.deadline,
+                "uploaded": uploaded.to_dict(),
+            },
         )
         self.defer(
             trigger=trigger,
             method_name=self.resume.__name__,
-            kwargs={"runner": runner, "began": began, "tried": tried},
+            kwargs={
+                "runner": runner,
+                "began": began,
+                "tried": tried,
+                "uploaded": uploaded.to_dict(),
+            },
             # the trigger ends by itself; this is for a triggerer that is gone
             timeout=timedelta(seconds=limit_s + _RESERVE_S / 2),
         )
 
-    def _take(self, runner: str, context: Context, began: float) -> Handover:
+    def _take(self, runner: str, began: float) -> Handover:
+        desk = self._desk()
+        if runner == EXCHANGE:
+            return self._handed_over(self._found(desk), runner, began)
+        client = self._client(runner)
+        asked = self._asked()
+        job = client.status(asked.request_id)
+        if job.status != "completed":
+            why = f": {job.error}" if job.error else ""
+            raise RunnerError(f"the job is {job.status} there{why}")
+        results = self._put(client.fetch(job, asked, desk))
+        with open_database(self) as connection:
+            runners.succeeded(connection, runner)
+        return self._handed_over(results, runner, began)
+
+    def _found(self, desk: Path) -> FileReference:
+        """What somebody has put into the exchange, if it answers what was asked."""
+        from solar_model.pipeline.exchange import open_exchange
         from solar_model.runner.answers import require_answer
 
         asked = self._asked()
-        exchange = self._exchange()
-        desk = self._desk()
-        desk.mkdir(parents=True, exist_ok=True)
-        if runner == EXCHANGE:
-            name = results_file_name(parse_tick(asked.tick))
-            try:
-                fetched = exchange.get(name, desk)
-                require_answer(Manifest.read(fetched.path), asked, settings().seal_secret)
-            except SolarModelError as error:
-                raise RunnerError(str(error)) from error
-            results = FileReference(
-                f"{exchange.url}/{name}", fetched.rows, fetched.bytes, fetched.sha256
-            )
-        else:
-            client = self._client(runner)
-            job = client.status(asked.request_id)
-            if job.error:
-                raise RunnerError(f"the job failed there: {job.error}")
-            results = exchange.put(client.fetch(job, asked, desk))
-            with open_database(self) as connection:
-                runners.succeeded(connection, runner)
-        return self._handed_over(results, runner, began)
+        name = results_file_name(parse_tick(asked.tick))
+        try:
+            exchange = open_exchange(self.file("uploaded").exchange, connection_text)
+            fetched = exchange.get(name, desk)
+        except (TransferError, ConfigurationError) as error:
+            raise ExchangeAwayError(str(error)) from error
+        try:
+            require_answer(Manifest.read(fetched.path), asked, settings().seal_secret)
+        except SolarModelError as error:
+            raise RunnerError(str(error)) from error
+        return replace(fetched, uri=f"{exchange.url}/{name}")
 
-    def _simulate_here(self, context: Context, began: float) -> Handover:
-        from solar_model.runner.work import simulate
+    def _simulate_here(self, began: float) -> Handover:
+        from solar_model.runner.work import simulate_file
 
-        results = simulate(self._exchange(), self.file("uploaded").name, self._desk())
+        results = self._put(simulate_file(self.file("input").path, self._desk()))
         return self._handed_over(results, LOCAL, began)
+
+    def _put(self, results: Path) -> FileReference:
+        """Put results where the input lies, or into the next exchange that takes them."""
+        from solar_model.pipeline.exchange import put_to_first
+
+        return put_to_first(self._exchanges(), results, connection_text)
 
     def _handed_over(self, results: FileReference, runner: str, began: float) -> Handover:
         cycle = Cycle(**self.handover["cycle"])
@@ -163,16 +254,15 @@ class RunSimulationOperator(CycleOperator):
     def _asked(self) -> Manifest:
         return Manifest.read(self.file("input").path)
 
-    def _exchange_url(self) -> str:
-        return self.file("uploaded").exchange
+    def _exchanges(self) -> list[str]:
+        from solar_model.pipeline.exchange import in_turn
 
-    def _exchange(self) -> Any:
-        from solar_model.pipeline.exchange import open_exchange
-
-        return open_exchange(self._exchange_url(), connection_text)
+        return in_turn(settings().exchange_urls, self.file("uploaded").exchange)
 
     def _desk(self) -> Path:
-        return Path(self.handover["cycle"]["work_dir"]) / "runner"
+        desk = Cycle(**self.handover["cycle"]).desk
+        desk.mkdir(parents=True, exist_ok=True)
+        return desk
 
     def _client(self, url: str) -> Any:
         from solar_model.runner.client import RunnerClient

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from pydantic import TypeAdapter
 
 from solar_airflow.operators import connection_text
-from solar_model.errors import SolarModelError
+from solar_model.errors import ExchangeAwayError, SolarModelError
 from solar_model.pipeline.database import CONNECTION_ID, conninfo
 from solar_model.settings import settings
 
@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 class ResultsTrigger(BaseTrigger):
     """Fires when somebody else's results are there, or will not come.
 
-    The event says ``status``, ``completed`` or ``failed``, and ``reason``.
+    The event says ``status``, ``completed`` or ``failed``, the ``reason``, and whether the place
+    itself is ``away``.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class ResultsTrigger(BaseTrigger):
             async with _announcements(asked.tick, self.since) as announced:
                 await self.wait(asked, announced)
         except SolarModelError as error:
-            yield _event("failed", str(error))
+            yield _event("failed", str(error), away=isinstance(error, ExchangeAwayError))
         else:
             yield _event("completed")
 
@@ -108,8 +109,8 @@ class ExchangeTrigger(ResultsTrigger):
         )
 
 
-def _event(status: str, reason: str | None = None) -> TriggerEvent:
-    payload = {"status": status, "reason": reason}
+def _event(status: str, reason: str | None = None, *, away: bool = False) -> TriggerEvent:
+    payload = {"status": status, "reason": reason, "away": away}
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
 

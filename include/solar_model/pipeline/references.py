@@ -98,6 +98,11 @@ class Cycle:
         return parse_tick(self.tick)
 
     @property
+    def desk(self) -> Path:
+        """Folder where a simulation's results lie on this machine before they are handed over."""
+        return Path(self.work_dir) / "runner"
+
+    @property
     def dry_run(self) -> bool:
         """Whether results are computed and checked, but not kept."""
         return self.run_id is None

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from solar_model.errors import (
+    ConfigurationError,
+    ExchangeAwayError,
     ResultsError,
     RunnerError,
     RunnerRefusedError,
@@ -17,7 +19,7 @@ from solar_model.errors import (
     TransferError,
 )
 from solar_model.manifest import Manifest
-from solar_model.pipeline.exchange import Exchange
+from solar_model.pipeline.exchange import Exchange, NotInExchange
 from solar_model.runner.answers import require_answer
 from solar_model.runner.client import JobStatus, RunnerClient
 from solar_model.ticks import parse_tick, results_file_name
@@ -94,6 +96,7 @@ async def wait_for_exchange(
     announced: Announced = nobody_announces,
     *,
     secret: str | None = None,
+    patience_s: float = PATIENCE_SECONDS,
 ) -> None:
     """Look into an exchange until the results of a request are there, sealed if there is a key.
 
@@ -101,8 +104,11 @@ async def wait_for_exchange(
     ------
     RunnerError
         When they have not come in time; says what was found instead.
+    ExchangeAwayError
+        When the exchange could not be read for longer than ``patience_s``.
     """
     name = results_file_name(parse_tick(asked.tick))
+    last_word = time.time()
     seen: datetime | None = None
     trouble = "nothing there"
 
@@ -122,8 +128,17 @@ async def wait_for_exchange(
         try:
             if await asyncio.to_thread(there):
                 return
-        except (ResultsError, SignatureError, TransferError) as error:
+        except (ResultsError, SignatureError, NotInExchange) as error:
             trouble = str(error)
+            last_word = time.time()
+        except ConfigurationError as error:
+            raise ExchangeAwayError(str(error)) from error
+        except TransferError as error:
+            trouble = str(error)
+            if time.time() - last_word > patience_s:
+                raise ExchangeAwayError(trouble) from error
+        else:
+            last_word = time.time()
         await _pause(
             _LONGEST_PAUSE_S / 2,
             deadline,

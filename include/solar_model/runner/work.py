@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from solar_model.manifest import Manifest
-from solar_model.pipeline.exchange import Exchange
-from solar_model.pipeline.references import FileReference
 from solar_model.simulation import run_simulation
 from solar_model.ticks import parse_tick, results_file_name
 
@@ -46,18 +44,3 @@ def simulate_file(
     )
     replace(Manifest.read(results), answers=asked.request_id).write(results)
     return results
-
-
-def simulate(exchange: Exchange, name: str, desk: Path) -> FileReference:
-    """Simulate an input file of an exchange on this machine.
-
-    Parameters
-    ----------
-    exchange : Exchange
-        Where it is, and where the results go.
-    name : str
-        The input file.
-    desk : path
-        Folder for the runner's own copies.
-    """
-    return exchange.put(simulate_file(exchange.get(name, desk).path, desk))

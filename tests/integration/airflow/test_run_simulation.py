@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import shutil
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
-from psycopg.conninfo import conninfo_to_dict
 from tests.support.runners import SECRET, TICK, Runner, request_file
+from tests.support.tasks import Store, attempt, connection_json
 
-from solar_airflow import triggers
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.errors import RunnerError
 from solar_model.manifest import Manifest
@@ -41,11 +40,7 @@ class Step:
         self.exchange = open_exchange((tmp_path / "exchange").as_uri())
         self.store: dict[str, object] = {}
         self.deferrals: list[TaskDeferred] = []
-        parameters = conninfo_to_dict(database.conninfo)
-        given = {"host": parameters["host"], "port": parameters["port"]}
-        given |= {"login": parameters["user"], "password": parameters.get("password")}
-        given |= {"schema": parameters["dbname"], "extra": {"options": parameters["options"]}}
-        monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", json.dumps({"conn_type": "postgres", **given}))
+        monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))
         with database.connect() as connection:
             run_id = runs.start(connection, tick=parse_tick(TICK), airflow_run_id="r", seed=7)
         self.handover = {
@@ -66,24 +61,15 @@ class Step:
 
     def attempt(self, between=lambda: None) -> dict:
         """One try of the task, all of its deferrals included."""
-        step = RunSimulationOperator(
-            task_id="run_simulation",
-            handover=self.handover,
-            execution_timeout=timedelta(minutes=4),
-        )
+
+        def note(deferred: TaskDeferred) -> None:
+            self.deferrals.append(deferred)
+            between()
+
         context = {"task_state_store": Store(self.store)}
-        call = lambda: step.execute(context)  # noqa: E731
-        while True:
-            try:
-                return call()
-            except TaskDeferred as deferred:
-                self.deferrals.append(deferred)
-                between()
-                event = asyncio.run(fire(deferred.trigger))
-                method = getattr(step, deferred.method_name)
-                call = lambda d=deferred, e=event, m=method: m(  # noqa: E731
-                    context, event=e, **d.kwargs
-                )
+        return attempt(
+            RunSimulationOperator, "run_simulation", self.handover, context, deferred=note
+        )
 
     def same_bytes(self, handed_over: dict) -> bool:
         results = FileReference(**handed_over["results"])
@@ -94,29 +80,6 @@ class Step:
     def health(self) -> dict[str, str]:
         with self.database.connect() as connection:
             return dict(connection.execute("SELECT runner, reason FROM runner_health").fetchall())
-
-
-class Store:
-    """What Airflow offers a task to remember things between its tries."""
-
-    def __init__(self, kept: dict[str, object]) -> None:
-        self.kept = kept
-
-    def get(self, key, default=None):
-        return self.kept.get(key, default)
-
-    def set(self, key, value, **_more):
-        # only what JSON can hold survives
-        self.kept[key] = json.loads(json.dumps(value))
-
-
-async def fire(trigger) -> dict:
-    """The event of a trigger that another process has made from its serialised form."""
-    path, arguments = trigger.serialize()
-    again = getattr(triggers, path.rsplit(".", 1)[1])(**json.loads(json.dumps(arguments)))
-    async for event in again.run():
-        return event.payload
-    raise AssertionError("the trigger has not fired")
 
 
 @pytest.fixture
@@ -278,7 +241,7 @@ def test_a_retry_goes_back_to_its_job_and_hands_in_no_other(step, runner):
     with pytest.raises(KilledError):
         step.attempt(between=die)
     name = Manifest.read(step.households).request_id
-    assert step.store == {"job": {"runner": runner.url, "id": name}}
+    assert (step.store["job"]["runner"], step.store["job"]["id"]) == (runner.url, name)
     job = runner.folder / "jobs" / name
     handed_in = (job / "callback.json").stat().st_mtime_ns
     done = step.attempt()
@@ -291,8 +254,53 @@ def test_a_retry_whose_runner_is_gone_goes_on_to_another(step, runner):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         gone = f"http://127.0.0.1:{closed.getsockname()[1]}"
     asked = Manifest.read(step.households)
-    step.store["job"] = {"runner": gone, "id": asked.request_id}
+    step.store["job"] = {"runner": gone, "id": asked.request_id, "until": time.time() + 60}
     assert step.attempt()["runner"] == runner.url
+
+
+def test_without_a_triggerer_the_retry_takes_what_is_there_or_simulates(step, runner):
+    class NobodyWakesError(Exception):
+        pass
+
+    def never() -> None:
+        time.sleep(1.1)
+        raise NobodyWakesError
+
+    asked = Manifest.read(step.households)
+    with lying({"status": "running"}) as (hanging, tell):
+        tell(asked.request_id)
+        for runners, carried in ((runner.url, runner.url), (hanging, "local")):
+            step.store.clear()
+            step.deferrals.clear()
+            step.configure(RUNNER_URLS=runners, RUNNER_TIME_LIMIT_S="1")
+            with pytest.raises(NobodyWakesError):
+                step.attempt(between=never)
+            done = step.attempt()
+            assert done["runner"] == carried and step.same_bytes(done)
+            assert len(step.deferrals) == 1, "it waited again for somebody who does not come"
+        step.configure(RUNNER_URLS=hanging, RUNNER_FALLBACK_LOCAL="false")
+        with pytest.raises(RunnerError, match="the job is running there"):
+            step.attempt()
+
+
+def test_a_watched_exchange_that_dies_is_followed_by_the_next(step, tmp_path):
+    second = (tmp_path / "second").as_uri()
+    step.configure(RUNNER="exchange", EXCHANGES=f"{step.exchange.url},{second}")
+    step.seal()
+    watcher = Watcher(second)
+
+    def between() -> None:
+        if len(step.deferrals) == 1:
+            shutil.rmtree(tmp_path / "exchange")
+            (tmp_path / "exchange").write_text("no folder any more")
+        else:
+            assert watcher.look() == 1
+
+    done = step.attempt(between)
+    step.exchange = open_exchange(second)
+    assert done["runner"] == "exchange" and step.same_bytes(done)
+    carried = {FileReference(**done[name]).exchange for name in ("uploaded", "results")}
+    assert carried == {second}
 
 
 def test_no_secret_is_in_what_airflow_keeps(step, runner):

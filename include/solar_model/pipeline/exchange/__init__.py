@@ -6,7 +6,12 @@ against the manifest again when it is fetched. What that takes is written once, 
 """
 
 from solar_model.pipeline.exchange.exchange import LATEST_INPUT, Exchange
-from solar_model.pipeline.exchange.opening import open_exchange, put_to_first
+from solar_model.pipeline.exchange.opening import (
+    get_or_move,
+    in_turn,
+    open_exchange,
+    put_to_first,
+)
 from solar_model.pipeline.exchange.patience import Patience
 from solar_model.pipeline.exchange.store import Digest, NotInExchange, Store, Stored
 
@@ -18,6 +23,8 @@ __all__ = [
     "Patience",
     "Store",
     "Stored",
+    "get_or_move",
+    "in_turn",
     "open_exchange",
     "put_to_first",
 ]

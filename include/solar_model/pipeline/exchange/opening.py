@@ -128,3 +128,68 @@ def put_to_first(
     raise (TransferError if can_pass else ConfigurationError)(
         f"no exchange took {source.name}: " + " | ".join(map(str, failures))
     )
+
+
+def in_turn(urls: Sequence[str], carrier: str) -> list[str]:
+    """Exchanges in the order to try, once one carries a part of the data.
+
+    That one is first, then those behind it, then those before it, which did not take the data
+    a moment ago.
+    """
+    at = urls.index(carrier) if carrier in urls else -1
+    return [carrier, *urls[at + 1 :], *urls[: max(at, 0)]]
+
+
+def get_or_move(
+    wanted: FileReference,
+    folder: Path,
+    *,
+    copy: Path,
+    urls: Sequence[str],
+    connections: Lookup = from_environment,
+    patience: Patience | None = None,
+) -> tuple[FileReference, FileReference]:
+    """Fetch a file from its exchange; where that has failed, by way of the next one.
+
+    Parameters
+    ----------
+    wanted : FileReference
+        The file as it was put.
+    folder : path
+        Where it shall go.
+    copy : path
+        What it was put from: goes into the next exchange, or anew into the same.
+    urls : sequence of str
+        Exchanges in order of preference.
+    connections, patience
+        As for :func:`open_exchange`.
+
+    Returns
+    -------
+    tuple of FileReference
+        Where it is now, and the local file.
+
+    Raises
+    ------
+    TransferError, ConfigurationError
+        When no exchange gives it, or there is no copy.
+    """
+
+    def fetched(reference: FileReference) -> FileReference:
+        exchange = open_exchange(reference.exchange, connections, patience)
+        got = exchange.get(reference.name, folder)
+        if got.sha256 != wanted.sha256:
+            raise TransferError(
+                f"{reference.uri}: SHA-256 is {got.sha256}, of what was handed over {wanted.sha256}"
+            )
+        return got
+
+    try:
+        return wanted, fetched(wanted)
+    except (TransferError, ConfigurationError) as error:
+        if not copy.is_file():
+            raise
+        log.warning("This exchange does not give %s back: %s", wanted.name, error)
+    first, *others = in_turn(urls, wanted.exchange)
+    moved = put_to_first([*others, first], copy, connections, patience)
+    return moved, fetched(moved)
