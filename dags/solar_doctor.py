@@ -1,13 +1,15 @@
 """
 # Is everything there that a cycle needs?
 
-Trigger it after you have changed a connection or `SOLAR_EXCHANGES`. It looks at the database
-(reachable, schema up to date, the household query finds somebody) and at every exchange
-(credentials, server, TLS, clock, rights, and a small file that goes there and back), with the
-connections that Airflow keeps. `solar doctor` does the same with those of the environment.
+Trigger it after you have changed a connection, `SOLAR_EXCHANGES` or the runners. It looks at the
+database (reachable, schema up to date, the household query finds somebody), at every exchange
+(credentials, server, TLS, clock, rights, and a small file that goes there and back), and where
+others simulate, at the runners (address, TLS, clock, version of the model, secret; in an exchange,
+whether somebody computes a household that is put there), with the connections that Airflow keeps.
+`solar doctor` does the same with those of the environment.
 
 **When it fails**, the log of its task says for each check what is wrong and how to mend it;
-`docs/exchanges.md` says what each exchange needs. Nothing of a cycle is touched.
+`docs/exchanges.md` and `docs/runners.md` say what each needs. Nothing of a cycle is touched.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(minutes=10),
+    dagrun_timeout=timedelta(minutes=20),
     doc_md=__doc__,
     tags=["solar", "maintenance"],
 ) as dag:
     DoctorOperator(
         task_id="examine",
         owner="solar",
-        execution_timeout=timedelta(minutes=4),
+        execution_timeout=timedelta(minutes=8),
         retries=1,
         retry_delay=timedelta(seconds=10),
         retry_exponential_backoff=2.0,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 from tests.end_to_end.conftest import DAG, Cycle, booted
+from tests.end_to_end.test_doctor import ended
 from tests.support.runners import SECRET, Runner, request_file
 
 from solar_model.manifest import Manifest
@@ -158,6 +159,16 @@ def test_when_no_runner_is_left_the_worker_simulates(remote, runner):
     assert computed_by(remote, tick) == "local"
     [(rows,)] = remote.sql('SELECT count(*) FROM energy_data WHERE "timestamp" = %s', tick)
     assert rows == 1000
+
+
+def test_the_doctor_looks_at_every_runner(remote, runner, nobody):
+    remote.api.unpause("solar_doctor")
+    path = "dags/solar_doctor/dagRuns"
+    run_id = remote.post(path, {"logical_date": None})["dag_run_id"]
+    assert ended(remote, "solar_doctor", run_id) == "failed"
+    log = json.dumps(remote.api.request("GET", f"{path}/{run_id}/taskInstances/examine/logs/1"))
+    assert f"{nobody}: runner answers, TLS: the runner is away" in log
+    assert f"{runner.url}: same secret: fine" in log
 
 
 def test_the_secret_stays_out_of_airflow(remote):

@@ -12,7 +12,8 @@ def doctor() -> None:
     """Look at every configured connection: what is wrong, and how to mend it.
 
     The database is that of AIRFLOW_CONN_SOLAR_DB, the exchanges are those of SOLAR_EXCHANGES. In
-    each exchange a small file is put, fetched and removed. Ends with 1 when something is wrong.
+    each exchange a small file is put, fetched and removed. Where SOLAR_RUNNER is http or exchange,
+    the runners are looked at too. Ends with 1 when something is wrong.
     """
     from rich.console import Console
     from rich.table import Table

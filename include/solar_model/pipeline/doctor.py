@@ -1,71 +1,52 @@
-"""The doctor: looks at every configured connection and says what is missing and how to mend it."""
+"""The doctor: looks at every configured connection and says what is missing and how to mend it.
+
+That is the database, the exchanges, and the runners where others than the worker simulate.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import requests
 
-from solar_model.errors import ConfigurationError, SolarModelError, TransferError
+from solar_model.errors import ConfigurationError, TransferError
 from solar_model.manifest import Manifest
 from solar_model.pipeline import database, households
 from solar_model.pipeline.connections import Lookup, variable
-from solar_model.pipeline.exchange import Exchange, Patience, open_exchange
+from solar_model.pipeline.exchange import Exchange, open_exchange
 from solar_model.pipeline.exchange.patience import CONNECT_S
 from solar_model.pipeline.exchange.trouble import network_trouble
+from solar_model.pipeline.findings import PATIENCE, Finding, attempt, require_same_clock
+from solar_model.runner.checks import look_at_runners
 from solar_model.settings import Settings
 from solar_model.ticks import parse_tick, timestamp_text
 
-# Google and Amazon refuse requests from 5 to 15 minutes off; most signatures allow less.
-CLOCK_LIMIT = timedelta(minutes=1)
 PROBE = "solar_doctor_"
 
 Database = psycopg.Connection[Any]
-Result = TypeVar("Result")
-
-_PATIENCE = Patience(attempts=2, budget_s=20, silence_s=10)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came out of one look.
-
-    Attributes
-    ----------
-    subject : str
-        What was looked at: ``database`` or the URL of an exchange.
-    check : str
-        What was looked for.
-    problem : str or None
-        What is wrong and how to mend it; None when all is well.
-    """
-
-    subject: str
-    check: str
-    problem: str | None
 
 
 def examine(settings: Settings, connections: Lookup) -> Iterator[Finding]:
-    """Look at the database and at every exchange; findings come as they are made.
+    """Look at the database, every exchange and every runner; findings come as they are made.
 
     Parameters
     ----------
     settings : Settings
-        Names the exchanges and the household query.
+        Names the exchanges, the runners and the household query.
     connections : callable
         Gives the text form of an Airflow connection by its id.
     """
     yield from _database(settings, connections)
     for url in settings.exchange_urls:
         yield from _exchange(url, connections)
+    if settings.runner != "local":
+        yield from look_at_runners(settings, connections)
 
 
 def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:
@@ -85,15 +66,15 @@ def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:
                 "address and login right?"
             ) from error
 
-    problem, connection = _attempt(connect)
+    problem, connection = attempt(connect)
     yield Finding("database", "reachable", problem)
     if connection is None:
         return
     with connection:
-        problem, _ = _attempt(lambda: database.require_current(connection))
+        problem, _ = attempt(lambda: database.require_current(connection))
         yield Finding("database", "schema up to date", problem)
         if problem is None:
-            problem, _ = _attempt(lambda: _run_query(connection, settings))
+            problem, _ = attempt(lambda: _run_query(connection, settings))
             yield Finding("database", "household query runs", problem)
 
 
@@ -113,19 +94,19 @@ def _run_query(connection: Database, settings: Settings) -> None:
 
 
 def _exchange(url: str, connections: Lookup) -> Iterator[Finding]:
-    problem, exchange = _attempt(lambda: open_exchange(url, connections, _PATIENCE))
+    problem, exchange = attempt(lambda: open_exchange(url, connections, PATIENCE))
     yield Finding(url, "connection can be read", problem)
     if exchange is None:
         return
     if exchange.store.server:
-        problem, _ = _attempt(lambda: _look_at_server(exchange))
+        problem, _ = attempt(lambda: _look_at_server(exchange))
         yield Finding(url, "server, TLS and clock", problem)
         if problem:
             return
-    problem, _ = _attempt(exchange.store.preflight)
+    problem, _ = attempt(exchange.store.preflight)
     yield Finding(url, "place exists and is ours to use", problem)
     if problem is None:
-        problem, _ = _attempt(lambda: _round_trip(exchange))
+        problem, _ = attempt(lambda: _round_trip(exchange))
         yield Finding(url, "a file goes there and back", problem)
 
 
@@ -135,21 +116,12 @@ def _look_at_server(exchange: Exchange) -> None:
         answer = requests.head(
             server,
             verify=exchange.store.ca_file or True,
-            timeout=(CONNECT_S, _PATIENCE.silence_s),
+            timeout=(CONNECT_S, PATIENCE.silence_s),
             allow_redirects=False,
         )
     except (requests.RequestException, OSError) as error:
         raise network_trouble(error, server) from error
-    if "Date" not in answer.headers:
-        return
-    ahead = datetime.now(tz=UTC) - parsedate_to_datetime(answer.headers["Date"])
-    if abs(ahead) > CLOCK_LIMIT:
-        minutes = abs(ahead) / timedelta(minutes=1)
-        side = "ahead of" if ahead > timedelta(0) else "behind"
-        raise ConfigurationError(
-            f"this machine's clock is {minutes:.0f} minutes {side} {server}: sign-ins and signed "
-            "links fail. Switch on time synchronisation (NTP)."
-        )
+    require_same_clock(server, answer.headers.get("Date"))
 
 
 def _round_trip(exchange: Exchange) -> None:
@@ -168,11 +140,3 @@ def _round_trip(exchange: Exchange) -> None:
                 )
         finally:
             exchange.delete(probe.name)
-
-
-def _attempt(action: Callable[[], Result]) -> tuple[str | None, Result | None]:
-    """What is wrong, in words, or what the action gave."""
-    try:
-        return None, action()
-    except (SolarModelError, psycopg.Error) as error:
-        return str(error).strip(), None

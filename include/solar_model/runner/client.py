@@ -60,6 +60,22 @@ class JobStatus:
     error: str | None
 
 
+@dataclass(frozen=True)
+class RunnerHealth:
+    """What a runner tells everybody.
+
+    Attributes
+    ----------
+    model_version : str
+        Of its package.
+    date : str or None
+        Its clock, as HTTP writes it.
+    """
+
+    model_version: str
+    date: str | None
+
+
 class RunnerClient:
     """Talks to one runner.
 
@@ -89,6 +105,25 @@ class RunnerClient:
         self._secret = secret
         self._timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
         self._tls = _tls(ca_file)
+
+    def health(self) -> RunnerHealth:
+        """What the runner tells without a signature.
+
+        Raises
+        ------
+        RunnerError
+            When it cannot be reached, or when what answers is no runner.
+        """
+        with self._client() as client:
+            answer = _send(client, httpx.Request("GET", f"{self.url}/health"))
+        try:
+            version = str(answer.raise_for_status().json()["version"])
+        except (httpx.HTTPStatusError, ValueError, LookupError, TypeError) as error:
+            raise RunnerError(
+                f"what answers there is no runner ({answer.status_code} for /health). Is it the "
+                "address of `solar runner`, and does a proxy in front hand on the whole path?"
+            ) from error
+        return RunnerHealth(version, answer.headers.get("Date"))
 
     def submit(
         self, households: Path, asked: Manifest, *, callback_url: str | None = None
@@ -220,6 +255,12 @@ def _status(answer: httpx.Response) -> JobStatus:
 
 
 def _unreachable(error: httpx.HTTPError) -> RunnerError:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return RunnerError(
+            f"the runner's certificate is not trusted ({error}). Is its name the one of the URL, "
+            "is it still valid, is this machine's clock right? A certificate authority of your own "
+            "is named by SOLAR_RUNNER_CA_FILE."
+        )
     words = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "is away"
     detail = str(error) or type(error).__name__
     return RunnerError(f"the runner {words} ({detail})")

@@ -47,11 +47,18 @@ class Exchange:
         """Address of the exchange, without secrets."""
         return self.store.url
 
-    def put(self, source: Path) -> FileReference:
+    def put(self, source: Path, *, latest: bool = True) -> FileReference:
         """Copy a file and its manifest into the exchange; the same name is replaced.
 
         An input file is kept as ``users_input_latest.csv`` too, unless a later tick's is there;
         the manifest beside that one names the stamped file.
+
+        Parameters
+        ----------
+        source : path
+            The file, its manifest beside it.
+        latest : bool
+            Whether an input file may become the latest; a question that is no cycle's may not.
 
         Returns
         -------
@@ -69,7 +76,7 @@ class Exchange:
         manifest = Manifest.read(source)
         manifest.verify(source)
         self._put(source.name, source)
-        if _INPUT.match(source.name) and not self._has_later(manifest):
+        if latest and _INPUT.match(source.name) and not self._has_later(manifest):
             self._put(LATEST_INPUT, source)
         return FileReference(
             uri=f"{self.url}/{quote(source.name)}",
