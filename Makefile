@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql test test-fast validate-model lint bench docs screenshots lock clean environment environment-dev
+.PHONY: help run cycle psql test test-fast validate-model lint bench docs screenshots lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ screenshots: environment-dev ## Take the pictures of the README anew, with Chrom
 lock: environment-dev ## Compile requirements*.txt from pyproject.toml (to newer versions: make lock upgrade=--upgrade)
 	$(compile) --extra local -o requirements.txt pyproject.toml > /dev/null
 	$(compile) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml > /dev/null
+
+env: ## Write .env with fresh secrets for docker-compose.yaml, and solar.env for settings
+	@PYTHONPATH=include $(PYTHON) -m solar_stack.dotenv
 
 clean: ## Remove the environment, the databases and every file that was made
 	@test ! -x $(bin)/python || $(bin)/python -m solar_stack remove

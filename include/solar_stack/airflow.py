@@ -1,4 +1,4 @@
-"""Airflow on one machine: its configuration, as environment variables, and its four components."""
+"""Airflow's configuration, as environment variables, and its four components on one machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import psycopg
 
@@ -33,6 +34,25 @@ TUNING = {
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
 }
+# The same for workers that may die alone. A cycle has five minutes: with the defaults of Airflow
+# that much goes by before the tasks of a dead worker are started again elsewhere.
+FLEET_TUNING = {
+    "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",
+}
+# How this project uses Airflow, wherever its parts run.
+USAGE = {
+    "AIRFLOW__CORE__AUTH_MANAGER": (
+        "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+    ),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:ADMIN,{VIEWER}:VIEWER",
+    "GX_ANALYTICS_ENABLED": "False",
+}
+PASSWORDS_FILE = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 
 
 def environment(
@@ -69,26 +89,20 @@ def environment(
     local = [caller.get("NO_PROXY") or caller.get("no_proxy"), HOST, "localhost"]
     result["NO_PROXY"] = result["no_proxy"] = ",".join(filter(None, local))
     return result | {
+        **USAGE,
         "AIRFLOW_HOME": str(state.airflow),
         "AIRFLOW__API__BASE_URL": address,
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__SECRET_KEY": secrets.session_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
-        "AIRFLOW__CORE__AUTH_MANAGER": (
-            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
-        ),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(state.airflow / "passwords.json"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:ADMIN,{VIEWER}:VIEWER",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_dsn.replace("://", "+psycopg2://", 1),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state.logs / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(state.logs / "dags"),
-        "GX_ANALYTICS_ENABLED": "False",
+        PASSWORDS_FILE: str(state.airflow / "passwords.json"),
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(PROJECT_ROOT / "include"), caller.get("PYTHONPATH")])
         ),
@@ -96,10 +110,10 @@ def environment(
     }
 
 
-def write_logins(state: State, secrets: Secrets) -> None:
+def write_logins(variables: Mapping[str, str], admin_password: str, viewer_password: str) -> None:
     """The file from which Airflow's simple auth manager reads the passwords of the UI."""
-    passwords = {ADMIN: secrets.admin_password, VIEWER: secrets.viewer_password}
-    write_private(state.airflow / "passwords.json", json.dumps(passwords))
+    passwords = {ADMIN: admin_password, VIEWER: viewer_password}
+    write_private(Path(variables[PASSWORDS_FILE]), json.dumps(passwords))
 
 
 def service(state: State, variables: Mapping[str, str], name: str, *arguments: str) -> Service:

@@ -107,7 +107,6 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         secrets = self.state.secrets()
-        airflow.write_logins(self.state, secrets)
         variables = airflow.environment(
             os.environ,
             self.state,
@@ -116,6 +115,7 @@ class Stack:
             airflow_dsn=self._postgres.dsn("airflow"),
             solar_dsn=self._postgres.dsn("solar"),
         )
+        airflow.write_logins(variables, secrets.admin_password, secrets.viewer_password)
         self.solar = database.conninfo(variables[airflow.SOLAR_CONNECTION])
         return variables
 

@@ -68,7 +68,8 @@ def test_no_proxy_stands_between_the_components(state):
 
 
 def test_logins_are_for_their_owner_alone(state):
-    airflow.write_logins(state, state.secrets())
+    secrets = state.secrets()
+    airflow.write_logins(variables(state), secrets.admin_password, secrets.viewer_password)
     path = state.airflow / "passwords.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text()) == {
