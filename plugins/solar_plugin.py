@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from solar_airflow import announcements, preload
+from solar_airflow import announcements, preload, web
 
 
 class SolarPlugin(AirflowPlugin):
     """Community solar in Airflow."""
 
     name = "solar"
-    fastapi_apps = [announcements.MOUNTED]  # noqa: RUF012
+    fastapi_apps = [announcements.MOUNTED, web.MOUNTED]  # noqa: RUF012
     listeners = [preload]  # noqa: RUF012 - Airflow reads this attribute as a plain list

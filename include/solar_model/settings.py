@@ -124,6 +124,18 @@ class Settings(BaseSettings):
         "/solar-runner/results; without it they are only asked.",
     )
 
+    cycle_limit: timedelta = Field(
+        timedelta(minutes=5),
+        gt=timedelta(0),
+        description="A cycle that is not finished this long after it was due is late (PT5M).",
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=SHORTEST_SECRET,
+        description="Bearer token with which Prometheus may read /solar/metrics, 16 characters or "
+        "more; without it only a login of Airflow may.",
+    )
+
     @field_validator("site_timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:

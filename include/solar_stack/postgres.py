@@ -356,7 +356,8 @@ class EmbeddedPostgres:
     def _end_server(self) -> None:
         family = self._processes()
         pids = {process.pid for process in family}
-        leaders = {process: STOP_SECONDS for process in family if process.ppid() not in pids}
+        # as it was when they were found: one may end while the others are looked at
+        leaders = {each: STOP_SECONDS for each in family if each.info["ppid"] not in pids}
         # SIGINT is the fast shutdown of Postgres; SIGTERM would wait for its clients to leave.
         end(leaders, family, first=signal.SIGINT)
         if self._server is not None:
@@ -370,7 +371,7 @@ class EmbeddedPostgres:
         may be another program's by now, and a killed server can leave children behind.
         """
         found = []
-        for process in psutil.process_iter(["name"]):
+        for process in psutil.process_iter(["name", "ppid"]):
             # Our own, just started, has not gone there yet.
             ours = self._server is not None and process.pid == self._server.pid
             if ours or process.info["name"] == "postgres":

@@ -29,6 +29,7 @@ from solar_stack.stack import Stack
 
 DAG = "solar_simulation"
 CYCLE_SECONDS = 120
+METRICS_TOKEN = "a token that only Prometheus knows"
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Cycle:
     query: Path
     webhook: Webhook
     password: str
+    viewer_password: str
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.conninfo) as connection:
@@ -68,6 +70,14 @@ class Cycle:
             f"dags/{DAG}/clearTaskInstances",
             {"dag_run_id": run_id, "dry_run": False, "only_failed": False},
         )
+
+    def scheduled(self) -> str:
+        """The first run that the schedule started."""
+        deadline = time.monotonic() + 30
+        while not (found := [r for r in self.api.runs(DAG) if r["run_type"] == "scheduled"]):
+            assert time.monotonic() < deadline, "no scheduled run"
+            time.sleep(0.2)
+        return str(found[-1]["dag_run_id"])
 
     def wait(self, run_id: str) -> str:
         """State of a run once it has ended."""
@@ -129,8 +139,9 @@ def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cy
             api = running.enter_context(stack.up())
         wait_for_dag(stack, api, Signals())
         api.unpause(DAG)
-        password = stack.state.secrets().admin_password
-        yield Cycle(api, settings, stack.solar, query, webhook, password)
+        drawn = stack.state.secrets()
+        logins = drawn.admin_password, drawn.viewer_password
+        yield Cycle(api, settings, stack.solar, query, webhook, *logins)
 
 
 @pytest.fixture(scope="session")
@@ -149,5 +160,6 @@ def patch_environment(
     patch.setenv("SOLAR_NOTIFY_URL", webhook.url)
     patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
     patch.setenv("SOLAR_WEATHER", "stochastic")
+    patch.setenv("SOLAR_METRICS_TOKEN", METRICS_TOKEN)
     for name, value in variables.items():
         patch.setenv(name, value)

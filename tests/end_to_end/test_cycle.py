@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from pathlib import Path
 
 import pytest
@@ -39,12 +38,9 @@ def first(cycle) -> str:
 
 
 def test_the_scheduler_starts_a_cycle_by_itself(cycle):
-    deadline = time.monotonic() + 30
-    while not (found := [run for run in cycle.api.runs(DAG) if run["run_type"] == "scheduled"]):
-        assert time.monotonic() < deadline, "no scheduled run"
-        time.sleep(0.2)
-    assert cycle.wait(found[0]["dag_run_id"]) == "success"
-    tick = found[0]["logical_date"]
+    run_id = cycle.scheduled()
+    assert cycle.wait(run_id) == "success"
+    tick = cycle.api.run(DAG, run_id)["logical_date"]
     assert ledger(cycle, tick)["status"] == "completed"
     assert len(rows(cycle, tick)) == 1000
 

@@ -9,6 +9,8 @@ import typer
 
 from solar_model.cli import app
 
+_MARKS = {"healthy": "[green]✓[/]", "degraded": "[yellow]![/]", "unhealthy": "[red]✗[/]"}
+
 
 @app.command()
 def health(
@@ -16,11 +18,15 @@ def health(
 ) -> None:
     """Say whether cycles run and everybody is served; exit code 0 when healthy, 1 when not.
 
-    Looks at the database of the connection AIRFLOW_CONN_SOLAR_DB. Unhealthy is more than 20
-    minutes without new data; degraded is a failed newest cycle or households set aside.
+    Looks at the database of the connection AIRFLOW_CONN_SOLAR_DB: the same checks as
+    /solar/health in Airflow and the DAG solar_monitor. docs/health.md says what each one means.
 
     Example: solar health --json
     """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from solar_model.pipeline.database import conninfo_from_environment
     from solar_model.pipeline.health import HEALTHY, health_of
 
@@ -33,5 +39,10 @@ def health(
             f"last simulation {found.last_simulation or 'never'}, {found.active_users:,} active "
             f"users, {found.total_energy_today:,.1f} kWh generated today (UTC)"
         )
+        table = Table("", "check", "what was found")
+        for check in found.checks:
+            # what is found is text, not markup
+            table.add_row(_MARKS.get(check.status, "·"), check.name, Text(check.words))
+        Console().print(table)
     if found.status != HEALTHY:
         raise typer.Exit(1)

@@ -24,6 +24,9 @@ from solar_model.pipeline.references import FileReference
 
 Connection = psycopg.Connection[Any]
 
+# The DAG whose runs these are.
+CYCLE_DAG = "solar_simulation"
+
 _JSON_COLUMNS = {"weather", "timings_s"}
 
 

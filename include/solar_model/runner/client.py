@@ -104,7 +104,7 @@ class RunnerClient:
         self.url = url.rstrip("/")
         self._secret = secret
         self._timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
-        self._tls = _tls(ca_file)
+        self._tls = certificates(ca_file)
 
     def health(self) -> RunnerHealth:
         """What the runner tells without a signature.
@@ -266,7 +266,8 @@ def _unreachable(error: httpx.HTTPError) -> RunnerError:
     return RunnerError(f"the runner {words} ({detail})")
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
+def certificates(ca_file: Path | None) -> ssl.SSLContext:
+    """Whom to trust: the authorities of a file, else the usual ones."""
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:

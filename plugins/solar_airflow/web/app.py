@@ -1,0 +1,21 @@
+"""The app below ``/solar``."""
+
+from __future__ import annotations
+
+from airflow.api_fastapi.app import get_auth_manager
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import RedirectResponse, Response
+
+from solar_airflow.web import health
+
+app = FastAPI(title="Community solar", docs_url=None, redoc_url=None, openapi_url=None)
+app.include_router(health.router)
+
+
+@app.exception_handler(HTTPException)
+async def to_login(request: Request, error: HTTPException) -> Response:
+    """Somebody who follows a link of a mail logs in first; a program is told 401."""
+    if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(get_auth_manager().get_url_login(next_url=str(request.url)))
+    return await http_exception_handler(request, error)
