@@ -43,6 +43,7 @@ bench: environment-dev ## Measure how fast it is
 
 docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
+	$(bin)/python -m docs.scripts.dag_reference
 	$(bin)/python docs/scripts/plot_generation_reference.py
 
 screenshots: environment-dev ## Take the pictures of the README anew, with Chromium

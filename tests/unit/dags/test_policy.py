@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
+from docs.scripts.dag_reference import PAGE, page
 from tests.conftest import ROOT
 
 TAGS = {"solar", "simulation", "monitoring", "maintenance", "backfill"}
+FAILURE = "say what its failure means to users and what to do: **When it fails**, …"
 CYCLE = [
     "query_households",
     "write_input_csv",
@@ -37,13 +40,20 @@ def test_every_dag_keeps_the_rules(bag):
     for dag in bag.dags.values():
         assert dag.owner and dag.owner != "airflow", dag.dag_id
         assert set(dag.tags) and set(dag.tags) <= TAGS, dag.dag_id
-        assert dag.doc_md and len(dag.doc_md) > 200, dag.dag_id
+        assert dag.doc_md and dag.doc_md.strip().startswith("# "), dag.dag_id
+        assert re.search(r"\*\*When \w+( \w+)? fails\*\*", dag.doc_md), (dag.dag_id, FAILURE)
+        assert "**Parameters**" in dag.doc_md or not dag.params, dag.dag_id
         assert dag.catchup is False, dag.dag_id
         assert dag.max_active_runs == 1, dag.dag_id
         assert dag.dagrun_timeout, dag.dag_id
         for name, param in dag.params.items():
             schema = dag.params.get_param(name).schema
             assert schema.get("title") and schema.get("type"), (dag.dag_id, name, param)
+            assert dag.params.get_param(name).description, (dag.dag_id, name)
+
+
+def test_the_reference_in_the_docs_is_up_to_date(bag):
+    assert PAGE.read_text() == page(bag.dags.values()), "run: make docs"
 
 
 def test_every_task_keeps_the_rules(bag):
