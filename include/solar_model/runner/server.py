@@ -2,8 +2,6 @@
 
 # Annotations are evaluated here: FastAPI could not find the local functions that they name.
 
-import asyncio
-import hashlib
 import json
 import logging
 import uuid
@@ -20,18 +18,16 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from solar_model import __version__
-from solar_model.community.weather.specs import HIGHEST_FACTOR, open_weather
+from solar_model.community.weather.specs import open_weather
 from solar_model.errors import InputError, SignatureError, SolarModelError, WeatherError
 from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError
 from solar_model.runner.protocol import Gatekeeper, sign_link, verify_link
+from solar_model.runner.uploads import Asked, receive
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick, timestamp_text
 from solar_model.webhook import deliver
 
 log = logging.getLogger(__name__)
-
-UPLOAD_SECONDS = 120
-MOST_STEPS = 366 * 96
 
 _STATUS_OF: dict[type[SolarModelError], int] = {
     SignatureError: 401,
@@ -95,33 +91,20 @@ def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastA
     async def submit(
         request: Request,
         body_sha256: Annotated[str, Depends(signed)],
-        timestamp: str | None = None,
-        weather_factor: Annotated[float | None, Query(ge=0, le=HIGHEST_FACTOR)] = None,
-        weather: str | None = None,
-        seed: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
-        steps: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 1,
-        callback_url: Annotated[str | None, Query(pattern="^https?://")] = None,
+        asked: Annotated[Asked, Query()],
     ) -> dict[str, Any]:
-        """Submit households as CSV in the body; the same request again is the same job."""
-        asked_seed = settings().seed if seed is None else seed
-        tick = timestamp_text(parse_tick(timestamp))
-        spec = _weather(weather_factor, weather, asked_seed)
+        """Submit households as CSV, the body or a form; the same request again is the same job."""
+        _request_of(asked)  # what the query says wrongly is told before a large body is sent
         upload = jobs.uploads / f"{uuid.uuid4().hex}.csv"
         try:
-            await _receive(request, upload, body_sha256, jobs.limits.input_bytes)
-            job, new = await run_in_threadpool(
-                jobs.submit,
-                upload,
-                tick=tick,
-                steps=steps,
-                seed=asked_seed,
-                weather=spec,
-                callback_url=callback_url,
+            asked = await receive(
+                request, asked, upload, sha256=body_sha256, most_bytes=jobs.limits.input_bytes
             )
+            job, new = await run_in_threadpool(jobs.submit, upload, **_request_of(asked))
         finally:
             upload.unlink(missing_ok=True)
         if new:
-            log.info("Job %s: %s households at %s", job.id, f"{job.asked.rows:,}", tick)
+            log.info("Job %s: %s households at %s", job.id, f"{job.asked.rows:,}", job.asked.tick)
         return answer(job)
 
     @app.get("/jobs/{job_id}", dependencies=[Depends(signed)])
@@ -146,6 +129,18 @@ def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastA
     return app
 
 
+def _request_of(asked: Asked) -> dict[str, Any]:
+    """What `Jobs.submit` takes besides the file; refused when it makes no sense."""
+    seed = settings().seed if asked.seed is None else asked.seed
+    return {
+        "tick": timestamp_text(parse_tick(asked.timestamp)),
+        "steps": asked.steps,
+        "seed": seed,
+        "weather": _weather(asked.weather_factor, asked.weather, seed),
+        "callback_url": asked.callback_url,
+    }
+
+
 def _weather(factor: float | None, text: str | None, seed: int) -> Any:
     """The weather asked for; refused now when it cannot be had, not when the job's turn comes."""
     if factor is not None and text is not None:
@@ -167,29 +162,6 @@ def _weather(factor: float | None, text: str | None, seed: int) -> Any:
     except WeatherError as error:
         raise InputError(str(error)) from error
     return spec
-
-
-async def _receive(request: Request, upload: Path, sha256: str, most_bytes: int) -> None:
-    """Write the body to a file, as far as it is allowed and as it was signed."""
-    too_large = HTTPException(
-        413, f"the CSV is larger than {most_bytes:,} bytes; split it, or raise --max-size-mb"
-    )
-    if int(request.headers.get("content-length", 0)) > most_bytes:
-        raise too_large
-    digest, received = hashlib.sha256(), 0
-    try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
-            with upload.open("wb") as file:
-                async for chunk in request.stream():
-                    received += len(chunk)
-                    if received > most_bytes:
-                        raise too_large
-                    digest.update(chunk)
-                    file.write(chunk)
-    except TimeoutError:
-        raise HTTPException(408, f"the CSV did not arrive within {UPLOAD_SECONDS} s") from None
-    if digest.hexdigest() != sha256:
-        raise SignatureError("the body is not the one that was signed")
 
 
 def _announcer(secret: str) -> Callable[[Job, str | None], None]:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+import requests
 from tests.support.certificates import self_signed
 from tests.support.runners import SECRET, TICK, Runner, request_file, wait
 
@@ -28,6 +29,16 @@ def call(runner, method, target, body=b"", secret=SECRET, headers=None) -> httpx
     digest = hashlib.sha256(body).hexdigest()
     signed = sign_request(method, target, digest, secret) if headers is None else headers
     return httpx.request(method, f"{runner.url}{target}", content=body, headers=signed)
+
+
+def post_form(runner, households, target="/jobs", field="file", sign_as=None, **fields):
+    """The CSV as a form's file, as the libraries of others send it."""
+    files = {field: (households.name, households.read_bytes(), "text/csv")}
+    form = requests.Request("POST", f"{runner.url}{target}", data=fields, files=files).prepare()
+    digest = hashlib.sha256(sign_as or form.body).hexdigest()
+    form.headers.update(sign_request("POST", target, digest, SECRET))
+    with requests.Session() as session:
+        return session.send(form, timeout=30)
 
 
 def target(**parameters) -> str:
@@ -60,6 +71,39 @@ def test_the_call_of_the_documentation(runner, households):
     assert unsigned.status_code == 401
     forged = httpx.get(runner.url + job["results_url"][:-1] + "x")
     assert forged.status_code == 401 and "expired" in forged.json()["error"]
+
+
+def test_the_csv_as_the_file_of_a_form_is_the_same_job(runner, households):
+    asked = {"timestamp": TICK, "weather_factor": "0.7", "seed": "7", "steps": "2"}
+    in_form = post_form(runner, households, **asked)
+    assert in_form.status_code == 202, in_form.text
+    job = in_form.json()
+    bare = call(runner, "POST", f"/jobs?{urlencode(asked)}", households.read_bytes())
+    assert job["job"] == bare.json()["job"]
+    assert (job["timestamp"], job["steps"]) == (TICK, 2)
+    wait(runner.client, job["job"], "completed")
+    assert list((runner.folder / "uploads").iterdir()) == []
+
+
+def test_a_form_is_refused_in_words(runner, households, tmp_path):
+    large = tmp_path / "large.csv"
+    large.write_bytes(b"x" * (2**20 + 1))
+    for answer, status, words in (
+        (post_form(runner, households, sign_as=b"another form"), 401, "not the one that was"),
+        (post_form(runner, households, field="csv"), 422, "in the field 'file'"),
+        (post_form(runner, households, weather_factor="3"), 422, "weather_factor"),
+        (post_form(runner, households, wether_factor="0.5"), 422, "wether_factor"),
+        (post_form(runner, households, "/jobs?seed=1", seed="2"), 422, "seed is given twice"),
+        (post_form(runner, large, timestamp=TICK), 413, "1,048,576 bytes"),
+    ):
+        assert answer.status_code == status
+        assert words in answer.json()["error"]
+    digest = hashlib.sha256(b"no form").hexdigest()
+    headers = sign_request("POST", "/jobs", digest, SECRET)
+    headers["Content-Type"] = "multipart/form-data; boundary=x"
+    answer = call(runner, "POST", "/jobs", b"no form", headers=headers)
+    assert answer.status_code == 422 and "form" in answer.json()["error"]
+    assert list((runner.folder / "uploads").iterdir()) == []
 
 
 def test_the_same_tick_twice_is_the_same_job(runner, tmp_path):
@@ -120,6 +164,7 @@ def test_a_body_that_is_too_large_is_refused_also_when_it_does_not_say_so(runner
         ({"weather": '{"file": "/etc/passwd", "sha256": ""}'}, "another machine"),
         ({"weather": "0.5", "weather_factor": 0.5}, "not both"),
         ({"steps": 0}, "steps"),
+        ({"step": 2}, "step"),
         ({"seed": "lucky"}, "seed"),
         ({"callback_url": "ftp://example.org"}, "callback_url"),
     ],
