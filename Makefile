@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql test test-fast validate-model lint bench docs screenshots lock env clean environment environment-dev
+.PHONY: help run cycle psql airflow test test-fast validate-model lint bench docs screenshots lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ cycle: environment ## Start everything, run one cycle, and stop; fails when the 
 
 psql: environment ## Open the solar database (tables energy_data, simulation_runs)
 	@exec $(bin)/python -m solar_stack psql
+
+airflow: environment ## Airflow's own command line, such as make airflow args="dags list"
+	@exec $(bin)/python -m solar_stack airflow $(args)
 
 test: environment-dev ## Run all tests
 	@$(bin)/python -m solar_stack programs

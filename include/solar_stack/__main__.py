@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from urllib.parse import urlsplit
 
 from solar_model.errors import SolarModelError
@@ -34,8 +35,10 @@ def main(arguments: list[str]) -> int:
     """Run a command; returns its exit code."""
     commands = {"run": run, "cycle": cycle, "psql": psql, "remove": remove, "programs": programs}
     parser = argparse.ArgumentParser(prog="python -m solar_stack", description=__doc__)
-    parser.add_argument("command", choices=commands)
-    command = commands[parser.parse_args(arguments).command]
+    parser.add_argument("command", choices=[*commands, "airflow"])
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of Airflow's command line")
+    asked = parser.parse_args(arguments)
+    command = commands.get(asked.command, partial(airflow, asked.arguments))
     signals = Signals()
     with signals.watched():
         try:
@@ -87,6 +90,11 @@ def psql(_signals: Signals) -> int:
         variables = os.environ | {"PGPASSWORD": dsn.password or ""}
         target = ["-h", HOST, "-p", str(postgres.port), "-U", "solar", "solar"]
         return subprocess.run([locate(None) / "psql", *target], env=variables).returncode
+
+
+def airflow(arguments: list[str], signals: Signals) -> int:
+    """A command of Airflow's own command line, on the databases of the stack."""
+    return Stack(load_settings(), signals).command(arguments)
 
 
 def remove(_signals: Signals) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from solar_model.pipeline import database
@@ -98,6 +100,14 @@ class Stack:
                 raise StackError(_ended(component))
             say(f"! {_ended(component)}\nStarting it again.", "yellow")
             self._start_component(component)
+
+    def command(self, arguments: Sequence[str]) -> int:
+        """Run a command of Airflow's own command line on this stack; its exit code."""
+        with contextlib.ExitStack() as undo:
+            if not self._postgres.attach():
+                undo.enter_context(self._postgres)
+            command = [sys.executable, "-m", "airflow", *arguments]
+            return subprocess.run(command, env=self._environment()).returncode
 
     def _stop_leftovers(self) -> None:
         records = self.state.processes.glob("*.json")

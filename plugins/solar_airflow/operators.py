@@ -18,6 +18,7 @@ import psycopg
 from airflow.sdk import BaseHook, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from solar_airflow.backfills import await_turn, step_back
 from solar_model.errors import SolarModelError
 from solar_model.pipeline import runs
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
@@ -62,10 +63,15 @@ def tick_of(context: Context) -> str:
 class QueryHouseholdsOperator(BaseOperator):
     """Open the run of the tick, and stream its households out of Postgres into a file."""
 
+    def resume(self, context: Context, event: Any) -> Handover:
+        """Look again whose turn it is."""
+        return self.execute(context)
+
     def execute(self, context: Context) -> Handover:
         """Return the cycle and the references of the two files of the snapshot."""
         from solar_model.pipeline import households
 
+        await_turn(self, context)
         config = settings()
         tick = tick_of(context)
         params = context["params"]
@@ -119,6 +125,7 @@ class CycleOperator(BaseOperator):
 
     def execute(self, context: Context) -> Handover:
         """Do the step, record how long it took, and hand over."""
+        step_back(context)
         cycle = Cycle(**self.handover["cycle"])
         with (
             open_database(self) as connection,

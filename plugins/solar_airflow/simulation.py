@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from airflow.sdk import Context
 
+from solar_airflow.backfills import step_back
 from solar_airflow.operators import CycleOperator, Handover, connection_text, open_database
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
 from solar_model.errors import (
@@ -43,6 +44,7 @@ class RunSimulationOperator(CycleOperator):
 
     def execute(self, context: Context) -> Handover:
         """Simulate here, or ask a runner and defer; a retry goes back to the runner it asked."""
+        step_back(context)
         config = settings()
         began = time.time()
         if config.runner == LOCAL:

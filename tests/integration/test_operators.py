@@ -25,7 +25,9 @@ def query(database, monkeypatch, tmp_path):
 
     def run(**params) -> dict:
         given = {"weather": None, "seed": None, "dry_run": False} | params
-        dag_run = SimpleNamespace(run_id="manual", logical_date=TICK, run_after=TICK)
+        dag_run = SimpleNamespace(
+            run_id="manual", run_type="manual", logical_date=TICK, run_after=TICK
+        )
         return QueryHouseholdsOperator(task_id="query_households").execute(
             {"params": given, "dag_run": dag_run}
         )

@@ -41,7 +41,12 @@ async def fire(trigger) -> dict:
 
 def context_of(tick: str, **params: Any) -> dict[str, Any]:
     """What Airflow tells the tasks of a run."""
-    run = SimpleNamespace(run_id=f"manual__{tick}", logical_date=parse_tick(tick), run_after=None)
+    run = SimpleNamespace(
+        run_id=f"manual__{tick}",
+        run_type="manual",
+        logical_date=parse_tick(tick),
+        run_after=None,
+    )
     given = {"seed": None, "weather": None, "dry_run": False, **params}
     return {"dag_run": run, "params": given, "task_state_store": Store({})}
 

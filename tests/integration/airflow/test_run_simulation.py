@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from tests.support.runners import SECRET, TICK, Runner, request_file
-from tests.support.tasks import Store, attempt, connection_json
+from tests.support.tasks import Store, attempt, connection_json, context_of
 
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.errors import RunnerError
@@ -66,7 +66,7 @@ class Step:
             self.deferrals.append(deferred)
             between()
 
-        context = {"task_state_store": Store(self.store)}
+        context = context_of(TICK) | {"task_state_store": Store(self.store)}
         return attempt(
             RunSimulationOperator, "run_simulation", self.handover, context, deferred=note
         )

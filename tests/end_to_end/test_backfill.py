@@ -1,0 +1,119 @@
+"""Backfills as an operator makes them: from the UI's API and from the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from tests.conftest import ROOT
+from tests.end_to_end.conftest import DAG
+
+pytestmark = pytest.mark.end_to_end
+
+FIRST, LAST = "2024-07-01T16:00:00Z", "2024-07-01T16:30:00Z"
+TICKS = [datetime.fromisoformat(FIRST) + i * timedelta(minutes=15) for i in range(3)]
+BACKFILL_SECONDS = 180
+
+
+def finished(cycle, backfill: int) -> None:
+    """Wait for a backfill to end."""
+    deadline = time.monotonic() + BACKFILL_SECONDS
+    while not cycle.api.request("GET", f"backfills/{backfill}")["completed_at"]:
+        assert time.monotonic() < deadline, [
+            (run["dag_run_id"], run["state"]) for run in cycle.api.runs(DAG)
+        ]
+        time.sleep(0.3)
+
+
+def ledger(cycle) -> list[tuple]:
+    return cycle.sql(
+        "SELECT status::text, attempt, seed, rows_inserted, airflow_run_id, started_at, "
+        "finished_at FROM simulation_runs WHERE tick BETWEEN %s AND %s ORDER BY tick",
+        FIRST,
+        LAST,
+    )
+
+
+def stored(cycle) -> list[tuple]:
+    return cycle.sql(
+        'SELECT * FROM energy_data WHERE "timestamp" BETWEEN %s AND %s ORDER BY 1, 2', FIRST, LAST
+    )
+
+
+def one_after_the_other(runs: list[tuple]) -> bool:
+    return all(before[-1] <= after[-2] for before, after in pairwise(runs))
+
+
+@pytest.fixture(scope="module")
+def filled(cycle) -> list[tuple]:
+    """A range of ticks, asked for as the form of the UI does, and a live tick beside it."""
+    backfill = cycle.post(
+        "backfills",
+        {"dag_id": DAG, "from_date": FIRST, "to_date": LAST, "max_active_runs": 3},
+    )
+    # what is no backfill waits for none
+    cycle.run("2024-07-03T16:00:00Z")
+    finished(cycle, backfill["id"])
+    return stored(cycle)
+
+
+@pytest.mark.usefixtures("filled")
+def test_ticks_are_filled_in_order_though_all_may_run_at_once(cycle):
+    runs = ledger(cycle)
+    assert [run[0] for run in runs] == ["completed"] * 3
+    assert [run[3] for run in runs] == [1000] * 3
+    assert all(run[4].startswith("backfill__") for run in runs)
+    assert one_after_the_other(runs)
+
+
+@pytest.mark.usefixtures("filled")
+def test_each_tick_starts_from_the_batteries_of_the_one_before(cycle):
+    import polars as pl
+
+    exchange = cycle.settings.home / "exchange"
+    for before, tick in pairwise(TICKS):
+        given = pl.read_csv(exchange / f"users_input_{tick:%Y%m%d_%H%M%S}.csv")
+        left = {
+            str(user): soc
+            for user, soc in cycle.sql(
+                'SELECT user_id, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s', before
+            )
+        }
+        assert dict(given.select("user_id", "battery_soc_kwh").iter_rows()) == left
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_live_schedule_waits_for_no_backfill(cycle):
+    [(began,)] = cycle.sql(
+        "SELECT started_at FROM simulation_runs WHERE tick = '2024-07-03T16:00:00Z'"
+    )
+    assert began < ledger(cycle)[-1][-1]
+
+
+def test_from_the_command_line_it_replaces_what_was_there(cycle, filled):
+    command = [sys.executable, "-m", "solar_stack", "airflow", "backfill", "create"]
+    command += ["--dag-id", DAG, "--from-date", FIRST, "--to-date", LAST]
+    command += ["--reprocess-behavior", "completed", "--dag-run-conf", '{"seed": 7}']
+    environment = os.environ | {
+        "SOLAR_HOME": str(cycle.settings.home),
+        "SOLAR_PORT": str(cycle.settings.port),
+        "PYTHONPATH": str(ROOT / "include"),
+    }
+    for name in [name for name in environment if name.startswith("AIRFLOW")]:
+        del environment[name]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    backfills = cycle.api.request("GET", "backfills", params={"dag_id": DAG})["backfills"]
+    finished(cycle, max(backfill["id"] for backfill in backfills))
+
+    runs = ledger(cycle)
+    assert [run[:4] for run in runs] == [("completed", 1, 7, 1000)] * 3
+    assert one_after_the_other(runs)
+    now = stored(cycle)
+    assert len(now) == len(filled) == 3000
+    assert [row[:2] for row in now] == [row[:2] for row in filled]
+    assert now != filled
