@@ -30,6 +30,24 @@ UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 EXACT_KWH = 5e-7
 SURPLUS_TOLERANCE_KWH = 0.001
 
+# What must vanish in every row of results, and how far from zero it may be [kWh].
+RESIDUALS = {
+    "surplus": (
+        pl.col("generation_kwh") - pl.col("consumption_kwh") - pl.col("surplus_kwh"),
+        SURPLUS_TOLERANCE_KWH,
+    ),
+    "energy_balance": (
+        pl.sum_horizontal("generation_kwh", "battery_discharge_kwh", "grid_import_kwh")
+        - pl.sum_horizontal("consumption_kwh", "battery_charge_kwh", "grid_export_kwh"),
+        EXACT_KWH,
+    ),
+    "charge_or_discharge": (
+        pl.min_horizontal("battery_charge_kwh", "battery_discharge_kwh"),
+        0.0,
+    ),
+    "import_or_export": (pl.min_horizontal("grid_import_kwh", "grid_export_kwh"), 0.0),
+}
+
 UtcDatetime = Annotated[pl.Datetime, "us", "UTC"]
 
 
@@ -145,6 +163,11 @@ def _energy(description: str, **about: str) -> Any:
     return pa.Field(ge=0, le=1_000_000, description=description, metadata=_about("kWh", **about))
 
 
+def _vanishes(data: PolarsData, name: str) -> pl.LazyFrame:
+    residual, tolerance = RESIDUALS[name]
+    return data.lazyframe.select(residual.abs() <= tolerance)
+
+
 class Results(pa.DataFrameModel):
     """Energy of each household in each tick, ordered by tick, then as in the input.
 
@@ -198,28 +221,22 @@ class Results(pa.DataFrameModel):
 
     @pa.dataframe_check(name="surplus", error="surplus = generation − consumption within 0.001")
     def _surplus(cls, data: PolarsData) -> pl.LazyFrame:
-        difference = pl.col("generation_kwh") - pl.col("consumption_kwh") - pl.col("surplus_kwh")
-        return data.lazyframe.select(difference.abs() <= SURPLUS_TOLERANCE_KWH)
+        return _vanishes(data, "surplus")
 
     @pa.dataframe_check(
         name="energy_balance",
         error="generation + discharge + import = consumption + charge + export",
     )
     def _energy_balance(cls, data: PolarsData) -> pl.LazyFrame:
-        sources = ("generation_kwh", "battery_discharge_kwh", "grid_import_kwh")
-        sinks = ("consumption_kwh", "battery_charge_kwh", "grid_export_kwh")
-        difference = pl.sum_horizontal(sources) - pl.sum_horizontal(sinks)
-        return data.lazyframe.select(difference.abs() < EXACT_KWH)
+        return _vanishes(data, "energy_balance")
 
     @pa.dataframe_check(name="charge_or_discharge", error="no charge in a tick with discharge")
     def _charge_or_discharge(cls, data: PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(
-            pl.min_horizontal("battery_charge_kwh", "battery_discharge_kwh") <= 0
-        )
+        return _vanishes(data, "charge_or_discharge")
 
     @pa.dataframe_check(name="import_or_export", error="no import in a tick with export")
     def _import_or_export(cls, data: PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(pl.min_horizontal("grid_import_kwh", "grid_export_kwh") <= 0)
+        return _vanishes(data, "import_or_export")
 
     class Config:
         """Exactly these columns, in this order; one row per household and tick."""
@@ -274,6 +291,12 @@ def _in_words(check: Any) -> str:
         words, limit = _LIMITS[check.name]
         return words.format(check.statistics[limit])
     return "a UUID with dashes" if check.name == "str_matches" else str(check.error)
+
+
+def limits_of(column: pa.Column) -> dict[str, float]:
+    """Least and greatest value of a column, as far as it has them: ``min_value``, ``max_value``."""
+    found = (check for check in column.checks if check.name in _LIMITS)
+    return {limit: check.statistics[limit] for check in found for limit in [_LIMITS[check.name][1]]}
 
 
 def limits_in_words(column: pa.Column) -> str:

@@ -9,6 +9,7 @@ import pandera.polars as pa
 import polars as pl
 
 from solar_model.contracts import (
+    RESIDUALS,
     SCHEMA_VERSION,
     SURPLUS_TOLERANCE_KWH,
     Results,
@@ -16,6 +17,7 @@ from solar_model.contracts import (
     columns_of,
     limits_in_words,
 )
+from solar_model.physics import RULES
 
 _TYPES = {
     pl.String: "text",
@@ -49,7 +51,26 @@ Columns with a default may be missing or empty.
 {_table(Results)}
 
 Numbers have exactly six decimals. The surplus is accepted within {SURPLUS_TOLERANCE_KWH} kWh.
+
+Across its columns, each row keeps:
+
+{_row_rules()}
+
+Held against the household's row in the input file and the sun over its place, it keeps also:
+
+{_system_rules()}
 """
+
+
+def _row_rules() -> str:
+    checks = {check.name: check.error for check in Results.to_schema().checks}
+    rows = [f"| `{name}` | {checks[name]} |" for name in RESIDUALS]
+    return "\n".join(["| rule | expected |", "|---|---|", *rows])
+
+
+def _system_rules() -> str:
+    rows = [f"| `{rule.name}` | `{rule.column}` | {rule.expected} |" for rule in RULES]
+    return "\n".join(["| rule | column | expected |", "|---|---|---|", *rows])
 
 
 def _table(model: type[pa.DataFrameModel]) -> str:

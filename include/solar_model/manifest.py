@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class Manifest:
         Weather asked for (input file) or really used (results file), as JSON can hold it.
     model_version, schema_version : str
         Of the package and of the contracts that wrote the file.
+    totals_kwh : dict of str to float
+        Results: sum of each energy column over all rows as the runner counted it, the state of
+        charge at the end; empty where nobody counted.
     answers : str or None
         Results of a runner: `request_id` of the input file's manifest that they answer.
     seal : str or None
@@ -55,6 +58,7 @@ class Manifest:
     weather: Any
     model_version: str
     schema_version: str = SCHEMA_VERSION
+    totals_kwh: dict[str, float] = field(default_factory=dict)
     answers: str | None = None
     seal: str | None = None
 
@@ -101,7 +105,15 @@ class Manifest:
 
     @classmethod
     def of(
-        cls, path: Place, *, rows: int, tick: str, steps: int, seed: int | None, weather: Any
+        cls,
+        path: Place,
+        *,
+        rows: int,
+        tick: str,
+        steps: int,
+        seed: int | None,
+        weather: Any,
+        totals_kwh: dict[str, float] | None = None,
     ) -> Manifest:
         """Describe a file that is there."""
         from solar_model import __version__
@@ -117,6 +129,7 @@ class Manifest:
             seed=seed,
             weather=weather,
             model_version=__version__,
+            totals_kwh=totals_kwh or {},
         )
 
     @staticmethod

@@ -121,6 +121,7 @@ def run_simulation(
         steps=steps,
         seed=seed,
         weather=weather_used,
+        totals_kwh={name: round(float(total), 6) for name, total in totals.items()},
     )
     manifest.write(output_file)
     return Summary(
@@ -128,7 +129,7 @@ def run_simulation(
         ticks=steps,
         rows=manifest.rows,
         first_tick=first_tick,
-        totals_kwh={name: round(float(total), 6) for name, total in totals.items()},
+        totals_kwh=manifest.totals_kwh,
         weather=manifest.weather,
         seed=seed,
         sha256=manifest.sha256,

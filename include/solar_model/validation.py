@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from solar_model.contracts import EXACT_KWH, Results, UsersInput
+from solar_model.contracts import Results, UsersInput
 from solar_model.errors import InputError, ResultsError
 from solar_model.files import Place, read_text, read_users
 from solar_model.intake import broken_rules
-from solar_model.ticks import TICK_HOURS
+from solar_model.physics import RULES, beside_systems
+from solar_model.settings import settings
+from solar_model.ticks import FIRST_YEAR, LAST_YEAR
 
 EXAMPLES = 5
 
@@ -102,9 +105,8 @@ def validate_results(
     results : polars.DataFrame, pandas.DataFrame or path
         A results file or its rows.
     households : polars.DataFrame, pandas.DataFrame or path, optional
-        The input of the run. With it: every household in every tick, nobody else, no state
-        above the battery's capacity, no generation and discharge above the inverter's rating,
-        nothing in or out of a battery that is not there.
+        The input of the run. With it: every household in every tick, nobody else, and what the
+        panels, the inverter and the battery of each can do (:mod:`solar_model.physics`).
 
     Returns
     -------
@@ -175,36 +177,25 @@ def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure
     users, broken = broken_rules(UsersInput, raw_users)
     if broken:
         raise InputError("the households break their own contract", expected=broken[0].expected)
-    ticks = results.select(pl.col("timestamp").unique())
+    ticks = results.select(pl.col("timestamp").drop_nulls().unique().sort())
     absent = (
         users.select("user_id")
         .join(ticks, how="cross")
         .join(results, on=["user_id", "timestamp"], how="anti")
     )
-    system = results.join(users, on="user_id", how="left", suffix="_before", maintain_order="left")
-    unknown = pl.col("battery_capacity_kwh").is_null()
-    over_full = pl.col("battery_soc_kwh") > pl.col("battery_capacity_kwh") + EXACT_KWH
-    limit_kwh = pl.col("inverter_capacity_kw") * TICK_HOURS + EXACT_KWH
-    through_inverter = pl.col("generation_kwh") + pl.col("battery_discharge_kwh")
-    through_battery = pl.max_horizontal("battery_charge_kwh", "battery_discharge_kwh")
-    has_none = pl.col("battery_capacity_kwh") <= 0
-    checks = (
-        ("coverage", "expected every household in every tick", absent),
-        ("stranger", "expected only households of the input", system.filter(unknown)),
-        ("within_capacity", "expected a state within the battery", system.filter(over_full)),
-        (
-            "within_inverter",
-            "expected no generation and discharge above the inverter's rating",
-            system.filter(through_inverter > limit_kwh),
-        ),
-        (
-            "without_battery",
-            "expected no charge or discharge where there is no battery",
-            system.filter(has_none & (through_battery > 0)),
-        ),
-    )
-    for name, message, rows in checks:
+    if len(absent):
+        yield Failure("coverage", "expected every household in every tick", absent)
+    beside = beside_systems(results, users, _known_ticks(ticks["timestamp"]), settings())
+    strangers = results.filter(beside["battery_capacity_kwh"].is_null())
+    if len(strangers):
+        yield Failure("stranger", "expected only households of the input", strangers)
+    for rule in RULES:
+        rows = results.filter(beside.select(rule.headroom_kwh < 0).to_series())
         if len(rows):
-            yield Failure(
-                name, message, rows.select(c for c in results.columns if c in rows.columns)
-            )
+            yield Failure(rule.name, f"expected {rule.expected}", rows, rule.column)
+
+
+def _known_ticks(stamps: pl.Series) -> list[datetime]:
+    """Timestamps that are ticks of years in which the sun's place is known."""
+    years = stamps.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    return stamps.filter(years & (stamps.dt.truncate("15m") == stamps)).to_list()

@@ -204,15 +204,30 @@ class ValidateResultsOperator(CycleOperator):
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``checks``, the number of checks passed."""
         from solar_model.files import read_results, read_users
-        from solar_model.pipeline import gate
+        from solar_model.manifest import Manifest
+        from solar_model.pipeline import drift, gate, validations
+        from solar_model.pipeline.suite import Asked
 
-        checks = gate.check(
-            read_results(self.file("downloaded").path),
-            read_users(self.file("input").path),
-            cycle.tick_start,
+        results, given = self.file("downloaded"), self.file("input")
+        ticks = [cycle.tick_start]
+        verdict = gate.judge(
+            read_results(results.path),
+            read_users(given.path),
+            Asked(
+                given.rows,
+                ticks,
+                totals_kwh=Manifest.read(results.path).totals_kwh,
+                usual_kwh=drift.usual(connection, ticks, given.rows),
+            ),
         )
-        self.log.info("%s checks passed", checks)
-        return {"checks": checks}
+        for warning in verdict.validation.warnings:
+            self.log.warning("%s", warning)
+        if cycle.run_id is not None:
+            validations.save(connection, cycle.run_id, verdict.validation)
+            connection.commit()
+        verdict.raise_if_refused()
+        self.log.info("%s checks passed", verdict.validation.passed)
+        return {"checks": verdict.validation.passed}
 
 
 class InsertResultsOperator(CycleOperator):

@@ -13,7 +13,7 @@ import time
 
 from airflow.listeners import hookimpl
 
-from solar_model.pipeline import gate
+from solar_model.pipeline.suite import great_expectations
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ _HEAVY = (
     "solar_airflow.operators",
     "solar_airflow.simulation",
     "solar_model.simulation",
+    "solar_model.pipeline.gate",
     "solar_model.pipeline.insertion",
     "solar_model.pipeline.notify",
     "solar_model.runner.client",
@@ -46,5 +47,5 @@ def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name fo
         except ImportError:
             # Airflow swallows what a listener raises; tasks will say it again where it is seen.
             log.exception("Cannot preload %s: tasks that need it will fail", name)
-    gate.great_expectations()
+    great_expectations()
     log.info("Preloaded %d libraries in %.1f s", len(_HEAVY), time.monotonic() - begin)

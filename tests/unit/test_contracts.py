@@ -29,7 +29,7 @@ def good_results(n: int = 3) -> pl.DataFrame:
             "timestamp": [datetime(2024, 9, 11, 14, 15, tzinfo=UTC)] * n,
             "generation_kwh": [1.0] * n,
             "consumption_kwh": [0.4] * n,
-            "battery_soc_kwh": [5.0] * n,
+            "battery_soc_kwh": [5.475] * n,  # 5 before, and 0.5 charged
             "battery_charge_kwh": [0.5] * n,
             "battery_discharge_kwh": [0.0] * n,
             "grid_import_kwh": [0.0] * n,

@@ -138,7 +138,7 @@ def test_results_are_written_with_six_decimals_and_no_negative_zero(tmp_path):
     header, row = path.read_text().splitlines()
     assert header == ",".join(good_results().columns)
     assert row == (
-        f"{user_ids(1)[0]},2024-09-11T14:15:00,0.666667,0.400000,5.000000,0.500000,0.000000,"
+        f"{user_ids(1)[0]},2024-09-11T14:15:00,0.666667,0.400000,5.475000,0.500000,0.000000,"
         "0.000000,0.100000,0.000000"
     )
 
@@ -151,7 +151,7 @@ def test_results_read_back_as_written(tmp_path):
 def test_unreadable_results_are_told_by_line_and_column(tmp_path):
     path = tmp_path / "results.csv"
     write_results(good_results(3), path)
-    path.write_text(path.read_text().replace("5.000000", "full", 2).replace("full", "5.0", 1))
+    path.write_text(path.read_text().replace("5.475000", "full", 2).replace("full", "5.475", 1))
     with pytest.raises(InputError, match=r"line 3, column battery_soc_kwh.*'full'.*a number"):
         read_results(path)
 

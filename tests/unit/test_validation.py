@@ -103,30 +103,12 @@ def test_a_missing_household_a_stranger_and_a_repeated_one_are_found():
 
 
 def test_a_household_must_be_in_every_tick():
-    later = good_results(2).with_columns(pl.col("timestamp") + pl.duration(minutes=15))
+    later = good_results(2).with_columns(
+        pl.col("timestamp") + pl.duration(minutes=15), battery_soc_kwh=pl.lit(5.95)
+    )
     report = validate_results(pl.concat([good_results(3), later]), users(3))
     assert checks(report) == {"coverage": 1}
     assert report[0].rows["user_id"].to_list() == [user_ids(3)[2]]
-
-
-def test_battery_and_inverter_limit_the_results():
-    small = users().with_columns(battery_capacity_kwh=pl.lit(4.9), inverter_capacity_kw=pl.lit(3.9))
-    assert checks(validate_results(good_results(), small)) == {
-        "within_capacity": 3,
-        "within_inverter": 3,
-    }
-
-
-def test_no_energy_comes_from_a_battery_that_is_not_there_or_past_the_inverter():
-    results = good_results(1).with_columns(
-        battery_charge_kwh=pl.lit(0.0),
-        battery_discharge_kwh=pl.lit(0.3),
-        grid_export_kwh=pl.lit(0.9),
-    )
-    assert checks(validate_results(results, users(1))) == {"within_inverter": 1}
-    none = users(1).with_columns(battery_capacity_kwh=0.0, inverter_capacity_kw=6.0)
-    empty = results.with_columns(battery_soc_kwh=pl.lit(0.0))
-    assert checks(validate_results(empty, none)) == {"without_battery": 1}
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "user_id,timestamp\n"])

@@ -1,0 +1,42 @@
+"""Runs that are degraded, what each validation said, energy certificates, releases of rows."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Make the tables and columns; what was completed stays so."""
+    op.execute(
+        """
+        ALTER TYPE simulation_status ADD VALUE 'degraded' AFTER 'completed';
+
+        CREATE TABLE validations (
+            simulation_run_id uuid        PRIMARY KEY
+                REFERENCES simulation_runs (id) ON DELETE CASCADE,
+            succeeded         boolean     NOT NULL,
+            statistics        jsonb       NOT NULL,
+            result            jsonb       NOT NULL,
+            page              text        NOT NULL,
+            validated_at      timestamptz NOT NULL DEFAULT now()
+        );
+        """
+    )
+
+
+def downgrade() -> None:
+    """Remove them; a type cannot lose a value, so it is made anew."""
+    op.execute(
+        """
+        DROP TABLE validations;
+        ALTER TYPE simulation_status RENAME TO simulation_status_with_degraded;
+        CREATE TYPE simulation_status AS ENUM ('running', 'completed', 'failed');
+        ALTER TABLE simulation_runs
+            ALTER COLUMN status DROP DEFAULT,
+            ALTER COLUMN status TYPE simulation_status
+                USING replace(status::text, 'degraded', 'completed')::simulation_status,
+            ALTER COLUMN status SET DEFAULT 'running';
+        DROP TYPE simulation_status_with_degraded;
+        """
+    )
