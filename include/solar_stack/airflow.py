@@ -18,6 +18,12 @@ from solar_stack.state import Secrets, State, write_private
 
 # In the order in which they end: the tasks of the scheduler report to the api-server.
 COMPONENTS = ("scheduler", "dag-processor", "triggerer", "api-server")
+# What Airflow calls them where it keeps their heartbeats.
+JOB_TYPES = {
+    "scheduler": "SchedulerJob",
+    "dag-processor": "DagProcessorJob",
+    "triggerer": "TriggererJob",
+}
 # The scheduler waits for running tasks. The triggerer sits out ten seconds even when it has
 # nothing to do; its triggers are made to be taken up again.
 GRACE_SECONDS = {"scheduler": 25.0, "triggerer": 2.0}
@@ -52,6 +58,8 @@ USAGE = {
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:ADMIN,{VIEWER}:VIEWER",
     "GX_ANALYTICS_ENABLED": "False",
 }
+# How the processes that a LocalExecutor starts for its tasks call themselves.
+WORKER_TITLE = "airflow worker -- LocalExecutor"
 PASSWORDS_FILE = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 
 
@@ -133,6 +141,20 @@ def components(state: State, variables: Mapping[str, str]) -> list[Service]:
     # All tasks run on this machine, and the api-server reads their logs from the disk.
     options = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
     return [service(state, variables, name, name, *options.get(name, [])) for name in COMPONENTS]
+
+
+def forget(dsn: str, component: str) -> None:
+    """Tell Airflow that a component is gone, and with it what it had in hand.
+
+    The next one takes up at once the tasks (of a scheduler) or the triggers (of a triggerer) of
+    one that has failed; for one that may still live it would first wait, for minutes.
+    """
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "UPDATE job SET state = 'failed', end_date = now() "
+            "WHERE job_type = %s AND state = 'running'",
+            (JOB_TYPES.get(component),),
+        )
 
 
 def is_migrated(dsn: str) -> bool:

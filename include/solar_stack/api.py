@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import requests
 
-from solar_stack.errors import StackError
+from solar_stack.errors import AwayError, StackError
 
 SECONDS = 60.0  # a busy machine may take its time
+AWAY_SECONDS = 240.0  # a start of all components, on such a machine
 
 
 class AirflowApi:
@@ -21,10 +24,20 @@ class AirflowApi:
         Such as ``http://127.0.0.1:8080``.
     user, password : str
         A login of the UI.
+    while_away : callable, optional
+        Called again and again while questions are not answered because a part of Airflow, or its
+        database, is being started again; without it, the first failure counts.
     """
 
-    def __init__(self, address: str, user: str, password: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        user: str,
+        password: str,
+        while_away: Callable[[], None] | None = None,
+    ) -> None:
         self.address = address
+        self._while_away = while_away
         self._login = {"username": user, "password": password}
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy has no business between here and here
@@ -85,6 +98,17 @@ class AirflowApi:
     def request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
         """Any other request; ``path`` below ``/api/v2/``, the answer's JSON."""
         url = f"{self.address}/api/v2/{path}"
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return self._request(method, url, missing_ok, options)
+            except AwayError:
+                # what is no question may have been done although nobody said so
+                if method != "GET" or self._while_away is None or time.monotonic() > deadline:
+                    raise
+                self._while_away()
+
+    def _request(self, method: str, url: str, missing_ok: bool, options: dict[str, Any]) -> Any:
         try:
             answer = self._session.request(method, url, timeout=SECONDS, **options)
             if answer.status_code == requests.codes.unauthorized:
@@ -94,9 +118,12 @@ class AirflowApi:
                 return None
             answer.raise_for_status()
         except requests.HTTPError as error:
-            raise StackError(f"Airflow refused {method} {url}: {error.response.text}") from error
+            server_failed = error.response.status_code >= requests.codes.server_error
+            raise (AwayError if server_failed else StackError)(
+                f"Airflow refused {method} {url}: {error.response.text}"
+            ) from error
         except requests.RequestException as error:
-            raise StackError(f"Airflow does not answer {method} {url}: {error}") from error
+            raise AwayError(f"Airflow does not answer {method} {url}: {error}") from error
         return answer.json()
 
     def _authenticate(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import psycopg
+
 from solar_model.pipeline import database
 from solar_model.pipeline.summary import RunSummary, run_summary
 from solar_model.ticks import parse_tick
@@ -66,9 +68,12 @@ def _begin(stack: Stack, api: AirflowApi, signals: Signals) -> str:
 
 
 def summary(stack: Stack, run_id: str) -> RunSummary | None:
-    """What the database says of an Airflow run."""
-    with database.connect(stack.solar) as connection:
-        return run_summary(connection, run_id)
+    """What the database says of an Airflow run; None while it is away."""
+    try:
+        with database.connect(stack.solar) as connection:
+            return run_summary(connection, run_id)
+    except psycopg.OperationalError:
+        return None
 
 
 def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[tuple[str, str]]:

@@ -125,6 +125,20 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
+    def restart(self) -> None:
+        """Start a server again that has ended by itself, at the address that others know.
+
+        It recovers what was committed. What is left of the old one ends first: its processes
+        notice that they are orphans when they next look.
+
+        Raises
+        ------
+        StackError
+            As for `start`.
+        """
+        self._wanted_port = self.port
+        self._start()
+
     def stop(self) -> None:
         """Shut the server down, wait until it is gone, and let go of the folder.
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import psycopg
+
 from solar_model.pipeline import database
 from solar_model.pipeline.backend import load_sample
 from solar_model.settings import Settings
@@ -19,6 +21,7 @@ from solar_stack.errors import StackError
 from solar_stack.ports import HOST, require_free
 from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.processes import Service
+from solar_stack.restarts import Restarts
 from solar_stack.show import say, step
 from solar_stack.signals import Signals
 from solar_stack.state import State
@@ -27,8 +30,6 @@ PORT_SETTING = "SOLAR_PORT"
 SAMPLE_HOUSEHOLDS = 1000
 HEALTHY_SECONDS = 240.0
 LOOK_SECONDS = 0.3
-# A component that ends again so soon after it was started will not get better by another start.
-RESTART_SECONDS = 120.0
 
 
 class Stack:
@@ -40,9 +41,13 @@ class Stack:
         The folder and the ports.
     signals : Signals
         Asked wherever the stack waits.
+    restarts : Restarts, optional
+        How often each part is started again when it ends.
     """
 
-    def __init__(self, settings: Settings, signals: Signals) -> None:
+    def __init__(
+        self, settings: Settings, signals: Signals, restarts: Restarts | None = None
+    ) -> None:
         self.state = State(settings.home)
         self.address = f"http://{HOST}:{settings.port}"
         self.solar = ""
@@ -51,8 +56,8 @@ class Stack:
         self._postgres = EmbeddedPostgres(
             self.state.postgres, settings.postgres_port, pause=signals.pause
         )
+        self._restarts = restarts or Restarts()
         self._components: list[Service] = []
-        self._started: dict[str, float] = {}
         self.started_at = datetime.now(tz=UTC)
 
     @contextlib.contextmanager
@@ -77,29 +82,54 @@ class Stack:
             self._start_airflow(variables)
             self._prepare_database(variables)
             login = airflow.ADMIN, self.state.secrets().admin_password
-            api = AirflowApi(self.address, *login)
+            api = AirflowApi(self.address, *login, while_away=self._while_away)
             self._wait_until_healthy(api)
             yield api
 
     def watch(self) -> None:
-        """Look after the processes: start a component that ended anew.
+        """Look after the processes: what has ended is started again, with a word to the operator.
 
         Raises
         ------
         StackError
-            When Postgres ended, or a component for the second time in a row.
+            When a part ends again and again, or cannot start.
         """
-        if not self._postgres.running:
-            raise StackError(
-                f"Postgres ended. The end of {self._postgres.log}:\n{self._postgres.log_tail()}"
-            )
+        try:
+            self._watch_postgres()
+            self._watch_airflow()
+        except psycopg.OperationalError:
+            pass  # Postgres ended in this moment: the next look finds it
+
+    def _watch_postgres(self) -> None:
+        while not self._postgres.running:
+            self._note_restart("Postgres", "it ended", self._postgres.log_tail())
+            try:
+                self._postgres.restart()
+            except StackError as error:
+                say(f"! {error}", "yellow")
+                self._signals.pause(LOOK_SECONDS)
+
+    def _watch_airflow(self) -> None:
         for component in self._components:
-            if component.exit_code is None:
-                continue
-            if time.monotonic() - self._started[component.name] < RESTART_SECONDS:
-                raise StackError(_ended(component))
-            say(f"! {_ended(component)}\nStarting it again.", "yellow")
-            self._start_component(component)
+            if component.exit_code is not None:
+                self._restart(component, f"it ended with exit code {component.exit_code}")
+            elif lost := component.lost_children(airflow.WORKER_TITLE):
+                # One of them can die with the lock of the queue: then no other gets a task.
+                self._restart(component, f"{lost} of its workers ended")
+
+    def _while_away(self) -> None:
+        """What to do while Airflow does not answer: it may be that a part of it has ended."""
+        self.watch()
+        self._signals.pause(LOOK_SECONDS)
+
+    def _restart(self, component: Service, reason: str) -> None:
+        self._note_restart(component.name, reason, component.log_tail())
+        component.kill()
+        self._start_component(component)
+
+    def _note_restart(self, name: str, reason: str, log_tail: str) -> None:
+        self._restarts.count(name, f"{reason}. The end of its log:\n{log_tail}")
+        say(f"! {datetime.now(tz=UTC):%H:%M:%S} UTC: starting {name} again: {reason}", "yellow")
 
     def command(self, arguments: Sequence[str]) -> int:
         """Run a command of Airflow's own command line on this stack; its exit code."""
@@ -148,8 +178,8 @@ class Stack:
             self._start_component(component)
 
     def _start_component(self, component: Service) -> None:
+        airflow.forget(self._postgres.dsn("airflow"), component.name)
         component.start()
-        self._started[component.name] = time.monotonic()
 
     def _prepare_database(self, variables: Mapping[str, str]) -> None:
         with step("Preparing the solar database"):

@@ -322,10 +322,12 @@ class CleanUpOperator(CycleOperator):
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add nothing."""
         from solar_model.pipeline.exchange import Patience, open_exchange
+        from solar_model.pipeline.leftovers import sweep_work_folders
 
-        shutil.rmtree(cycle.work_dir, ignore_errors=True)
-        self.log.info("Removed %s", cycle.work_dir)
         config = settings()
+        shutil.rmtree(cycle.work_dir, ignore_errors=True)
+        swept = sweep_work_folders(config.work_dir, config.exchange_retention)
+        self.log.info("Removed %s and %s old ones", cycle.work_dir, swept)
         for url in config.exchange_urls:
             try:
                 # once: the next cycle tries again, this one has done its work

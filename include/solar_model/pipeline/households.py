@@ -13,7 +13,7 @@ import psycopg
 
 from solar_model.community.households import fill_from_site
 from solar_model.errors import ConfigurationError
-from solar_model.files import write_users
+from solar_model.files import atomic_write, write_users
 from solar_model.intake import split_households
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
@@ -84,7 +84,6 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
             f"the household query {sql_file} cannot be read ({error.strerror}). "
             "Set SOLAR_HOUSEHOLDS_SQL to a readable SQL file."
         ) from error
-    folder.mkdir(parents=True, exist_ok=True)
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     try:
@@ -115,7 +114,7 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
 def _copy_to_file(
     connection: Connection, statement: str, parameters: dict[str, Any] | None, path: Path
 ) -> FileReference:
-    with path.open("wb") as file, connection.cursor() as cursor:
+    with atomic_write(path) as file, connection.cursor() as cursor:
         with cursor.copy(statement.encode(), parameters) as copy:
             for chunk in copy:
                 file.write(chunk)

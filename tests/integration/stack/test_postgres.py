@@ -74,6 +74,32 @@ def test_committed_rows_outlive_a_kill_and_a_server_that_was_left_is_shut_down(
     assert not left & {one.pid for one in processes_of(third)}
 
 
+def test_a_server_that_was_killed_is_started_again_at_its_address(server):
+    keep(server, 1)
+    address = server.dsn("solar")
+    with psycopg.connect(address) as client:
+        client.execute("INSERT INTO kept VALUES (2)")  # not committed
+        server._server.kill()
+        server._server.wait()
+        assert not server.running
+        server.restart()
+        with pytest.raises(psycopg.OperationalError):
+            client.execute("SELECT 1")
+    assert server.dsn("solar") == address
+    assert kept(server) == [1]
+
+
+def test_one_of_its_processes_that_is_killed_is_its_own_business(server):
+    keep(server, 1)
+    with psycopg.connect(server.dsn("solar")) as client:
+        psutil.Process(client.info.backend_pid).kill()
+        with pytest.raises(psycopg.OperationalError):
+            client.execute("SELECT 1")
+    server._wait_until_ready()
+    assert server.running
+    assert kept(server) == [1]
+
+
 def test_a_stale_pid_file_whose_number_is_another_programs_now(server, make_postgres):
     server.stop()
     owner = server._cluster.stat()

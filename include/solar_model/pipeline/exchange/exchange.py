@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 from solar_model.errors import InputError, TransferError
+from solar_model.files import atomic_write
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange.patience import Patience
 from solar_model.pipeline.exchange.store import Digest, Store, Stored
@@ -130,8 +130,10 @@ class Exchange:
     def expire(self, retention: timedelta) -> int:
         """Remove the cycle's files that are older than the retention time; returns how many.
 
-        What others keep in the same place is left alone.
+        Half-written ones whose writer was killed go at once. What others keep in the same place
+        is left alone.
         """
+        swept = self.patience.retry(self.store.sweep)
         limit = datetime.now(tz=UTC) - retention
         old = [
             stored.name
@@ -141,7 +143,7 @@ class Exchange:
         # a longer name first: the manifest goes before its file
         for name in sorted(old, reverse=True):
             self._delete(name)
-        return len(old)
+        return swept + len(old)
 
     def _put(self, name: str, source: Path) -> None:
         for target, path in (
@@ -171,14 +173,10 @@ class Exchange:
         manifest = self._manifest(name)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
-        draft = folder / f".{name}.{uuid4().hex}.part"
-        try:
-            with draft.open("wb") as file:
-                self.store.read(name, file)
-            manifest.verify(draft, called=f"{self.url}/{name}")
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+        with atomic_write(target) as file:
+            self.store.read(name, file)
+            file.flush()
+            manifest.verify(file.name, called=f"{self.url}/{name}")
         manifest.write(target)
         return FileReference.of(target, manifest.rows)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from solar_model.errors import ConfigurationError, TransferError
-from solar_model.files import atomic_write
+from solar_model.files import atomic_write, sweep_drafts
 from solar_model.pipeline.exchange.store import NotInExchange, Sink, Store, Stored
 
 
@@ -59,6 +59,11 @@ class FolderStore(Store):
         """Remove a file."""
         with self._errors(name):
             (self.folder / name).unlink(missing_ok=True)
+
+    def sweep(self) -> int:
+        """Remove the drafts of writers that were killed."""
+        with self._errors("a draft"):
+            return sweep_drafts(self.folder)
 
     @contextmanager
     def _errors(self, name: str) -> Iterator[None]:

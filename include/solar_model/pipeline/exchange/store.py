@@ -101,6 +101,13 @@ class Store(ABC):
         """
         return None
 
+    def sweep(self) -> int:
+        """Remove what killed writers have left half written; returns how many there were.
+
+        None where files are whole or not there.
+        """
+        return 0
+
     def preflight(self) -> None:
         """Look for what will go wrong and can be told beforehand.
 
