@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql airflow test test-fast validate-model lint bench docs screenshots lock env clean environment environment-dev
+.PHONY: help run cycle psql airflow test test-fast validate-model lint bench docs screenshots audit lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ docs: environment-dev ## Write the documentation that is made from the code
 screenshots: environment-dev ## Take the pictures of the README anew, with Chromium
 	@$(bin)/python -m solar_stack programs
 	@exec $(bin)/python -m docs.scripts.screenshots
+
+audit: environment-dev ## Ask for known holes in what the lock names (needs the network)
+	$(bin)/uv tool run pip-audit --disable-pip --requirement requirements-dev.txt
 
 lock: environment-dev ## Compile requirements*.txt from pyproject.toml (to newer versions: make lock upgrade=--upgrade)
 	$(compile) --extra local -o requirements.txt pyproject.toml > /dev/null

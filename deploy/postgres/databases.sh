@@ -5,7 +5,7 @@ set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
     --set airflow="$AIRFLOW_DB_PASSWORD" --set solar="$SOLAR_DB_PASSWORD" <<'SQL'
 CREATE ROLE airflow LOGIN PASSWORD :'airflow';
-CREATE ROLE solar LOGIN PASSWORD :'solar';
+CREATE ROLE solar LOGIN CREATEROLE PASSWORD :'solar';
 CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE solar OWNER solar;
 REVOKE CONNECT ON DATABASE airflow, solar FROM PUBLIC;

@@ -70,10 +70,11 @@ def prepare(variables: Mapping[str, str]) -> None:
     """
     subprocess.run(["airflow", "db", "migrate"], env=dict(variables), check=True)
     solar = database.conninfo(_required(variables, airflow.SOLAR_CONNECTION))
-    database.upgrade(solar)
+    owner = database.owner_conninfo(solar)
+    database.upgrade(owner)
     households = int(variables.get("SAMPLE_HOUSEHOLDS", "0"))
     if households and conninfo_to_dict(solar).get("host") == OWN_POSTGRES:
-        with database.connect(solar) as connection:
+        with database.connect(owner) as connection:
             added = load_sample(connection, households, load_settings().seed)
         say(f"Sample households added: {added:,}")
     say("The databases are ready.")

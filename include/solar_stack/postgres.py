@@ -360,8 +360,10 @@ class EmbeddedPostgres:
                 role, password = sql.Identifier(name), sql.Literal(self._passwords[name])
                 if name not in roles:
                     connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+                # the owner of our tables makes the roles that may use them
+                right = sql.SQL("CREATEROLE" if name == "solar" else "NOCREATEROLE")
                 connection.execute(
-                    sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password)
+                    sql.SQL("ALTER ROLE {} LOGIN {} PASSWORD {}").format(role, right, password)
                 )
                 if name not in present:
                     connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(role))

@@ -183,7 +183,7 @@ class Stack:
 
     def _prepare_database(self, variables: Mapping[str, str]) -> None:
         with step("Preparing the solar database"):
-            database.upgrade(self.solar)
+            database.upgrade(database.owner_conninfo(self.solar))
             self._signals.check()
             # The tables of somebody else's database are its own.
             if variables[airflow.SOLAR_CONNECTION] == self._postgres.dsn("solar"):

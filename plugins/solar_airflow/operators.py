@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from solar_airflow.backfills import await_turn, step_back
 from solar_model.errors import SolarModelError
-from solar_model.pipeline import runs
+from solar_model.pipeline import runs, transfers
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import Settings, settings
@@ -100,6 +100,15 @@ class QueryHouseholdsOperator(BaseOperator):
                     sql_file=config.households_sql,
                     folder=folder,
                 )
+                transfers.record(
+                    connection,
+                    cycle.run_id,
+                    "query",
+                    snapshot.households,
+                    actor=self.task_id,
+                    place=config.households_sql.name,
+                )
+                connection.commit()
         self.log.info("Tick %s: %s households", tick, f"{snapshot.households.rows:,}")
         return {
             "cycle": cycle.to_dict(),
@@ -142,6 +151,18 @@ class CycleOperator(BaseOperator):
         """A file that an earlier step handed over."""
         return FileReference(**self.handover[name])
 
+    def moved(
+        self,
+        connection: Database,
+        cycle: Cycle,
+        action: transfers.Action,
+        what: FileReference,
+        place: str | None = None,
+    ) -> None:
+        """Write to the transfer log what this step has moved."""
+        transfers.record(connection, cycle.run_id, action, what, actor=self.task_id, place=place)
+        connection.commit()
+
 
 class WriteInputCsvOperator(CycleOperator):
     """Write the input file and its manifest; set broken households aside."""
@@ -170,7 +191,7 @@ class UploadInputOperator(CycleOperator):
 
         urls = settings().exchange_urls
         uploaded = put_to_first(urls, self.file("input").path, connection_text)
-        runs.log_transfer(connection, cycle.run_id, "upload", uploaded)
+        self.moved(connection, cycle, "upload", uploaded)
         self.log.info("Uploaded %s (%s bytes)", uploaded.uri, f"{uploaded.bytes:,}")
         return {"uploaded": uploaded.to_dict()}
 
@@ -193,7 +214,7 @@ class DownloadResultsOperator(CycleOperator):
             urls=settings().exchange_urls,
             connections=connection_text,
         )
-        runs.log_transfer(connection, cycle.run_id, "download", results)
+        self.moved(connection, cycle, "download", results)
         self.log.info("Downloaded %s (%s bytes)", results.uri, f"{results.bytes:,}")
         return {"results": results.to_dict(), "downloaded": downloaded.to_dict()}
 
@@ -259,6 +280,7 @@ class InsertResultsOperator(CycleOperator):
             results_sha256=downloaded.sha256,
             checks_passed=self.handover["checks"],
         )
+        self.moved(connection, cycle, "insert", downloaded, place="energy_data")
         self.log.info("Inserted %s rows", f"{inserted:,}")
         return {"inserted": inserted}
 

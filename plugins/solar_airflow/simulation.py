@@ -26,7 +26,7 @@ from solar_model.errors import (
     TransferError,
 )
 from solar_model.manifest import Manifest
-from solar_model.pipeline import runners, runs
+from solar_model.pipeline import runners, runs, transfers
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick, results_file_name
@@ -122,9 +122,7 @@ class RunSimulationOperator(CycleOperator):
             except (TransferError, ConfigurationError) as refusal:
                 self.log.warning("%s", refusal)
             else:
-                with open_database(self) as connection:
-                    run_id = Cycle(**self.handover["cycle"]).run_id
-                    runs.log_transfer(connection, run_id, "upload", uploaded)
+                self._moved("upload", uploaded)
                 self.handover = {**self.handover, "uploaded": uploaded.to_dict()}
                 self._defer_to(EXCHANGE, context, began, tried)
         return self._ask_next(context, began, [*tried, EXCHANGE])
@@ -148,6 +146,7 @@ class RunSimulationOperator(CycleOperator):
                     tried = [*tried, url]
                     continue
                 self.log.info("Job %s at %s", job.id, url)
+                self._moved("submit", self.file("input"), url)
                 self._defer_to(url, context, began, tried)
         if not config.runner_fallback_local:
             raise RunnerError(
@@ -200,7 +199,9 @@ class RunSimulationOperator(CycleOperator):
         if job.status != "completed":
             why = f": {job.error}" if job.error else ""
             raise RunnerError(f"the job is {job.status} there{why}")
-        results = self._put(client.fetch(job, asked, desk))
+        fetched = FileReference.of(client.fetch(job, asked, desk), asked.rows * asked.steps)
+        self._moved("fetch", fetched, runner)
+        results = self._put(Path(fetched.path))
         with open_database(self) as connection:
             runners.succeeded(connection, runner)
         return self._handed_over(results, runner, began)
@@ -221,7 +222,9 @@ class RunSimulationOperator(CycleOperator):
             require_answer(Manifest.read(fetched.path), asked, settings().seal_secret)
         except SolarModelError as error:
             raise RunnerError(str(error)) from error
-        return replace(fetched, uri=f"{exchange.url}/{name}")
+        results = replace(fetched, uri=f"{exchange.url}/{name}")
+        self._moved("fetch", results)
+        return results
 
     def _simulate_here(self, began: float) -> Handover:
         from solar_model.runner.work import simulate_file
@@ -233,7 +236,15 @@ class RunSimulationOperator(CycleOperator):
         """Put results where the input lies, or into the next exchange that takes them."""
         from solar_model.pipeline.exchange import put_to_first
 
-        return put_to_first(self._exchanges(), results, connection_text)
+        put = put_to_first(self._exchanges(), results, connection_text)
+        self._moved("upload", put)
+        return put
+
+    def _moved(
+        self, action: transfers.Action, what: FileReference, place: str | None = None
+    ) -> None:
+        with open_database(self) as connection:
+            self.moved(connection, Cycle(**self.handover["cycle"]), action, what, place)
 
     def _handed_over(self, results: FileReference, runner: str, began: float) -> Handover:
         cycle = Cycle(**self.handover["cycle"])

@@ -22,7 +22,7 @@ from solar_stack.ports import free_port
 
 SECRET = "a key that both sides know"
 TICK = "2024-06-11T17:00:00"
-START_SECONDS = 60
+START_SECONDS = 180
 JOB_SECONDS = 120
 
 

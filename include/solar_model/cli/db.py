@@ -11,7 +11,8 @@ from solar_model.cli import app
 db = typer.Typer(
     no_args_is_help=True,
     help="Bring the tables of the solar database up to date. The database is the one of the "
-    "connection AIRFLOW_CONN_SOLAR_DB.",
+    "connection AIRFLOW_CONN_SOLAR_DB; AIRFLOW_CONN_SOLAR_DB_OWNER, where it is set, names the "
+    "login that may change the schema.",
 )
 app.add_typer(db, name="db")
 
@@ -26,7 +27,7 @@ def upgrade(
     """
     from solar_model.pipeline import database
 
-    database.upgrade(database.conninfo_from_environment(), revision)
+    database.upgrade(_owner(), revision)
     typer.echo("The solar database is up to date.")
 
 
@@ -42,5 +43,11 @@ def downgrade(
 
     if not yes:
         typer.confirm(f"Go back to revision {revision} and lose what it does not know?", abort=True)
-    database.downgrade(database.conninfo_from_environment(), revision)
+    database.downgrade(_owner(), revision)
     typer.echo(f"The solar database is at revision {revision}.")
+
+
+def _owner() -> str:
+    from solar_model.pipeline import database
+
+    return database.owner_conninfo(database.conninfo_from_environment())

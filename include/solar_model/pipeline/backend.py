@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
+from solar_model.pipeline.database import grant_roles
 from solar_model.sample import sample_households
 
 _TABLES = """
@@ -54,20 +56,19 @@ def load_sample(connection: psycopg.Connection[Any], households: int, seed: int)
     """
     with connection.transaction():
         connection.execute(_TABLES)
+        grant_roles(connection)
         [(filled,)] = connection.execute("SELECT EXISTS (SELECT FROM user_systems)").fetchall()
         if filled:
             return 0
         community = sample_households(households, seed)
-        _copy(connection, "COPY users (id) FROM STDIN (FORMAT csv)", community.select("user_id"))
-        columns = ", ".join(_SYSTEM_COLUMNS)
-        _copy(
-            connection,
-            f"COPY user_systems ({columns}) FROM STDIN (FORMAT csv)",
-            community.select(_SYSTEM_COLUMNS),
-        )
+        _copy(connection, "users", community.select(id="user_id"))
+        _copy(connection, "user_systems", community.select(_SYSTEM_COLUMNS))
     return len(community)
 
 
-def _copy(connection: psycopg.Connection[Any], statement: str, rows: pl.DataFrame) -> None:
-    with connection.cursor().copy(statement.encode()) as copy:
+def _copy(connection: psycopg.Connection[Any], table: str, rows: pl.DataFrame) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
+    )
+    with connection.cursor().copy(statement) as copy:
         copy.write(rows.write_csv(include_header=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +22,14 @@ from solar_model.settings import PROJECT_ROOT
 
 CONNECTION_ID = "solar_db"
 CONNECTION_VARIABLE = variable(CONNECTION_ID)
+# Who changes the schema, where the pipeline's own login may not.
+OWNER_ID = "solar_db_owner"
 CONNECT_TIMEOUT_S = 10
 VERSION_TABLE = "solar_schema_version"
 MIGRATIONS = PROJECT_ROOT / "include" / "sql" / "migrations"
+ROLES = PROJECT_ROOT / "include" / "sql" / "roles.sql"
+
+log = logging.getLogger(__name__)
 
 
 def conninfo(connection: str) -> str:
@@ -78,6 +84,16 @@ def conninfo_from_environment() -> str:
     return conninfo(connection)
 
 
+def owner_conninfo(info: str) -> str:
+    """Connection string of whoever may change the schema.
+
+    That is ``AIRFLOW_CONN_SOLAR_DB_OWNER`` where it is set, so that the pipeline need not be the
+    owner of its tables; else the pipeline's own, which is given.
+    """
+    connection = from_environment(OWNER_ID)
+    return conninfo(connection) if connection else info
+
+
 def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connection[Any]:
     """Open a connection whose sessions are in UTC.
 
@@ -122,14 +138,36 @@ def require_current(connection: psycopg.Connection[Any]) -> None:
 
 
 def upgrade(info: str, revision: str = "head") -> None:
-    """Bring the schema to a revision by Alembic, forwards.
+    """Bring the schema to a revision by Alembic, forwards, and give each role its rights.
 
     Raises
     ------
     ConfigurationError
         When the database cannot be reached or refuses, or nobody knows the revision.
     """
-    _migrate(info, lambda config: command.upgrade(config, revision))
+
+    def forwards(config: Config) -> None:
+        command.upgrade(config, revision)
+        grant_roles(config.attributes["connection"].connection.driver_connection)
+
+    _migrate(info, forwards)
+
+
+def grant_roles(connection: psycopg.Connection[Any]) -> None:
+    """Give ``solar_reader`` and ``solar_pipeline`` their rights; the caller commits.
+
+    Where somebody else must do it, a warning says what.
+    """
+    connection.add_notice_handler(_warn)
+    try:
+        connection.execute(ROLES.read_bytes())
+    finally:
+        connection.remove_notice_handler(_warn)
+
+
+def _warn(notice: psycopg.errors.Diagnostic) -> None:
+    if notice.severity_nonlocalized == "WARNING":
+        log.warning("%s", notice.message_primary)
 
 
 def downgrade(info: str, revision: str) -> None:

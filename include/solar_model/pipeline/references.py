@@ -77,7 +77,8 @@ class Cycle:
     tick : str
         Start of the tick, ISO 8601 in UTC.
     run_id : str or None
-        Row of ``simulation_runs``; None in a dry run, which leaves no trace in the database.
+        Row of ``simulation_runs``; None in a dry run, which leaves no trace but in the
+        transfer log.
     seed : int
         Seed of the simulation.
     weather : str or None

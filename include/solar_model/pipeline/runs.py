@@ -20,7 +20,6 @@ from psycopg.types.json import Jsonb
 
 from solar_model import __version__
 from solar_model.contracts import SCHEMA_VERSION
-from solar_model.pipeline.references import FileReference
 
 Connection = psycopg.Connection[Any]
 
@@ -134,26 +133,6 @@ def fail(connection: Connection, airflow_run_id: str, error: str) -> None:
         (error[:10_000], airflow_run_id),
     )
     connection.commit()
-
-
-def log_transfer(
-    connection: Connection, run_id: str | None, action: str, reference: FileReference
-) -> None:
-    """Write to the transfer log who moved what; the caller commits."""
-    connection.execute(
-        """
-        INSERT INTO transfer_log (simulation_run_id, action, place, bytes, rows, sha256)
-        VALUES (%s, %s, %s, %s, %s, %s)
-        """,
-        (
-            run_id,
-            action,
-            reference.uri,
-            reference.bytes,
-            reference.rows,
-            reference.sha256,
-        ),
-    )
 
 
 def quarantine(connection: Connection, run_id: str, stage: str, rejected: pl.DataFrame) -> None:

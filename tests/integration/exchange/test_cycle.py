@@ -94,11 +94,14 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
     counted = connection.execute("SELECT count(*), count(DISTINCT user_id) FROM energy_data")
     assert counted.fetchone() == (20, 20)
     transfers = connection.execute(
-        "SELECT action, place, bytes > 0, rows FROM transfer_log ORDER BY id"
+        "SELECT action, place, bytes > 0, rows, length(sha256), actor, host > '', role::text "
+        "FROM transfer_log ORDER BY id"
     ).fetchall()
+    whole = (True, 20, 64, "step", True, "solar")
     assert transfers == 2 * [
-        ("upload", f"{exchanges.url}/{INPUT}", True, 20),
-        ("download", f"{exchanges.url}/{RESULTS}", True, 20),
+        ("upload", f"{exchanges.url}/{INPUT}", *whole),
+        ("download", f"{exchanges.url}/{RESULTS}", *whole),
+        ("insert", "energy_data", *whole),
     ]
     latest = "users_input_latest.csv"
     assert sorted(exchanges.names()) == sorted(

@@ -87,14 +87,16 @@ def named(case: Case) -> str:
 
 
 class Community:
-    """A database of households whose ticks are computed one after the other."""
+    """A database of households whose ticks are computed one after the other.
 
-    def __init__(self, conninfo: str) -> None:
-        self.conninfo = conninfo
+    The steps use a login of the pipeline, which owns nothing.
+    """
+
+    def __init__(self, owner: str, pipeline: str) -> None:
+        self.conninfo = pipeline
         self.tick = 0
-        with solar_database.connect(conninfo) as connection:
+        with solar_database.connect(owner) as connection:
             load_sample(connection, HOUSEHOLDS, seed=1)
-            connection.commit()
 
     def cycle(self, befall: tuple[str, object]) -> tuple[str, float]:
         """Run the next tick's steps; the fault begins before one of them. Tick and seconds."""
@@ -124,8 +126,17 @@ class Community:
                 "FROM simulation_runs WHERE tick = %s",
                 (f"{tick}+00",),
             ).fetchall()
+            [moves] = connection.execute(
+                "SELECT array_agg(action ORDER BY log.id) FROM transfer_log AS log "
+                "JOIN simulation_runs AS run ON run.id = simulation_run_id "
+                "WHERE tick = %s AND actor IS NOT NULL AND role = 'worker'",
+                (f"{tick}+00",),
+            ).fetchone()
         assert counted == (HOUSEHOLDS, HOUSEHOLDS)
         assert run[:2] == ("completed", HOUSEHOLDS)
+        remote = ["submit", "fetch"] if run[4].startswith("http") else []
+        # a runner that takes the job and does not give the results has had the households, too
+        assert [*dict.fromkeys(moves)] == ["query", "upload", *remote, "download", "insert"]
         return run[2:]
 
 
@@ -144,8 +155,11 @@ def community(postgres):
             postgres.dsn("solar"), options=f"-csearch_path={schema}"
         )
         solar_database.upgrade(conninfo)
-        yield Community(conninfo)
+        owner.execute("CREATE ROLE worker LOGIN PASSWORD 'hunter2' IN ROLE solar_pipeline")
+        worker = psycopg.conninfo.make_conninfo(conninfo, user="worker", password="hunter2")
+        yield Community(conninfo, worker)
         owner.execute(f"DROP SCHEMA {schema} CASCADE")
+        owner.execute("DROP ROLE worker")
 
 
 @pytest.fixture
