@@ -41,8 +41,8 @@ lint: environment-dev ## Check style and types
 	$(bin)/ruff format --check
 	$(bin)/mypy
 
-bench: environment-dev ## Measure how fast it is
-	@exec $(bin)/python -m benchmarks.community report
+bench: environment-dev ## Measure how fast it is (quickly: make bench options="--largest 100000 --repeat 1")
+	@exec $(bin)/python -m benchmarks $(options)
 
 docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md

@@ -1,1 +1,1 @@
-"""Measurements of the project, run as ``python -m benchmarks.community`` and the like."""
+"""How fast it is and how much memory it takes: ``make bench``, or ``python -m benchmarks``."""

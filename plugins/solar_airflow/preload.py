@@ -38,8 +38,12 @@ _HEAVY = (
 @hookimpl
 def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name for it
     """Preload in the scheduler (its LocalExecutor forks) and in Celery workers (they fork too)."""
-    if sys.argv[1:2] not in (["scheduler"], ["celery"]):
-        return
+    if sys.argv[1:2] in (["scheduler"], ["celery"]):
+        preload()
+
+
+def preload() -> None:
+    """Import what the tasks of a cycle need, and use none of it: threads do not survive a fork."""
     begin = time.monotonic()
     for name in _HEAVY:
         try:

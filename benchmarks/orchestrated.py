@@ -1,0 +1,113 @@
+"""The cycle through Airflow: from the trigger to success, and the memory of every process."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.apart import Measured, apart, medians
+from benchmarks.pipeline import settle
+from solar_model.settings import load_settings
+from solar_model.ticks import TICK
+from solar_stack.api import AirflowApi
+from solar_stack.cycle import DAG_ID, FINISHED, wait_for_dag
+from solar_stack.ports import free_port
+from solar_stack.show import step
+from solar_stack.signals import Signals
+from solar_stack.stack import Stack
+
+LOOK_S = 0.2
+CYCLE_S = 600.0
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
+
+
+@contextmanager
+def running(home: Path) -> Iterator[tuple[Stack, AirflowApi]]:
+    """The stack of ``make run``, with its DAG ready to be triggered."""
+    stack = Stack(load_settings(home=home, port=free_port()), Signals())
+    with stack.up() as api:
+        wait_for_dag(stack, api, Signals())
+        api.unpause(DAG_ID)
+        yield stack, api
+
+
+def cycles(
+    stack: Stack, api: AirflowApi, households: int, first: datetime, repeat: int
+) -> dict[str, Any]:
+    """Cycles of a community through Airflow; the first is not counted.
+
+    Returns
+    -------
+    dict
+        ``total_s`` from the trigger to success, ``tasks_s`` of which the tasks were running, and
+        the largest process of Airflow and of Postgres [MiB].
+    """
+    with step(f"Through Airflow: {households:,} households"):
+        apart(lambda: settle(stack.solar, households))
+        return medians([_cycle(api, first + n * TICK) for n in range(repeat + 1)][1:])
+
+
+def _cycle(api: AirflowApi, tick: datetime) -> Measured:
+    _wait_until_idle(api)
+    with peak_memory() as peak_mib:
+        run_id = api.trigger(DAG_ID, tick)
+        run = _wait_until_finished(api, run_id)
+    if run["state"] != "success":
+        raise RuntimeError(f"the run {run_id} has failed: {api.tasks(DAG_ID, run_id)}")
+    begin, end = (datetime.fromisoformat(run[name]) for name in ("queued_at", "end_date"))
+    tasks_s = sum(task["duration"] for task in api.tasks(DAG_ID, run_id))
+    return {"total_s": (end - begin).total_seconds(), "tasks_s": tasks_s, **peak_mib}
+
+
+def _wait_until_idle(api: AirflowApi) -> None:
+    """Until no scheduled run is there that ours would wait for, nor soon will be."""
+    while time.time() % TICK.total_seconds() > TICK.total_seconds() - 30:
+        time.sleep(LOOK_S)
+    while any(run["state"] not in FINISHED for run in api.runs(DAG_ID)):
+        time.sleep(LOOK_S)
+
+
+def _wait_until_finished(api: AirflowApi, run_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + CYCLE_S
+    while (run := api.run(DAG_ID, run_id))["state"] not in FINISHED:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the run {run_id} takes longer than {CYCLE_S:.0f} s")
+        time.sleep(LOOK_S)
+    return run
+
+
+@contextmanager
+def peak_memory() -> Iterator[Measured]:
+    """The largest peak among the processes of Airflow and of Postgres in a block [MiB].
+
+    The system keeps the peak of each process, so that a look now and then misses nothing but a
+    process that came and went in between.
+    """
+    peaks: Measured = {"airflow_mib": 0.0, "postgres_mib": 0.0}
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_S):
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess, OSError, TypeError):
+                    kind = "postgres_mib" if process.name() == "postgres" else "airflow_mib"
+                    status = Path(f"/proc/{process.pid}/status").read_text()
+                    [kib] = _PEAK.findall(status)
+                    peaks[kind] = max(peaks[kind], int(kib) / 1024)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        over.set()
+        watcher.join()
