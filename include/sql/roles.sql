@@ -43,6 +43,8 @@ BEGIN
                     'SELECT, INSERT '
                     '(simulation_run_id, action, place, bytes, rows, sha256, actor, host)'
                 ),
+                ('validations', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
+                ('energy_certificates', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
                 ('runner_health', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
                 ('runner_announcements', 'SELECT', 'SELECT, INSERT, UPDATE'),
                 ('alerts', 'SELECT', 'SELECT, INSERT, UPDATE'),

@@ -178,7 +178,7 @@ def test_an_owner_who_may_not_make_roles_is_told_what_to_do(postgres, caplog):
 
 
 def test_the_way_back_takes_the_rights_with_it(database, connection):
-    downgrade(database.conninfo, "0006")
+    downgrade(database.conninfo, "0004")
     upgrade(database.conninfo)
     assert connection.execute(
         "SELECT has_table_privilege('solar_pipeline', 'energy_data', 'INSERT')"

@@ -6,7 +6,7 @@ The roles themselves, and what each may do, are in ``include/sql/roles.sql``.
 from alembic import op
 
 revision = "0005"
-down_revision = "0006"
+down_revision = "0004"
 
 ACTOR = """
 ALTER TABLE transfer_log
