@@ -7,7 +7,6 @@ checksum), and returns it with its own added. Data never travels through XCom.
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,10 +19,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from solar_airflow.backfills import await_turn, step_back
 from solar_model.errors import SolarModelError
-from solar_model.pipeline import runs, transfers
+from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
-from solar_model.settings import Settings, settings
+from solar_model.settings import settings
 from solar_model.ticks import parse_tick, timestamp_text
 
 log = logging.getLogger(__name__)
@@ -49,11 +48,6 @@ def connection_text(connection_id: str) -> str | None:
         return None
 
 
-def work_folder(airflow_run_id: str, config: Settings) -> Path:
-    """Folder of the temporary files of an Airflow run."""
-    return config.work_dir / re.sub(r"[^A-Za-z0-9._-]", "-", airflow_run_id)
-
-
 def tick_of(context: Context) -> str:
     """The tick of an Airflow run: its logical date, or the moment a run without one may start."""
     run = context["dag_run"]
@@ -76,7 +70,7 @@ class QueryHouseholdsOperator(BaseOperator):
         tick = tick_of(context)
         params = context["params"]
         airflow_run_id = context["dag_run"].run_id
-        folder = work_folder(airflow_run_id, config)
+        folder = work_folders.folder_of(airflow_run_id, config.work_dir)
         with open_database(self) as connection:
             recorded_seed, _ = runs.recorded(connection, parse_tick(tick))
             seeds = (params["seed"], recorded_seed, config.seed)
@@ -135,7 +129,7 @@ class CycleOperator(BaseOperator):
     def execute(self, context: Context) -> Handover:
         """Do the step, record how long it took, and hand over."""
         step_back(context)
-        cycle = Cycle(**self.handover["cycle"])
+        cycle = self.cycle
         with (
             open_database(self) as connection,
             runs.timed(connection, cycle.run_id, self.task_id),
@@ -147,9 +141,10 @@ class CycleOperator(BaseOperator):
         """What the step adds to the handover."""
         raise NotImplementedError
 
-    def file(self, name: str) -> FileReference:
-        """A file that an earlier step handed over."""
-        return FileReference(**self.handover[name])
+    @property
+    def cycle(self) -> Cycle:
+        """The cycle, with its work folder on this machine."""
+        return work_folders.on_this_machine(Cycle(**self.handover["cycle"]), settings().work_dir)
 
     def moved(
         self,
@@ -163,12 +158,8 @@ class CycleOperator(BaseOperator):
         transfers.record(connection, cycle.run_id, action, what, actor=self.task_id, place=place)
         connection.commit()
 
-
-class WriteInputCsvOperator(CycleOperator):
-    """Write the input file and its manifest; set broken households aside."""
-
-    def step(self, connection: Database, cycle: Cycle) -> Handover:
-        """Add ``input``."""
+    def write_input(self, connection: Database, cycle: Cycle) -> FileReference:
+        """Write the input file from the snapshot; log what was set aside."""
         from solar_model.pipeline.households import Snapshot, write_input
 
         snapshot = Snapshot(self.file("households"), self.file("states"))
@@ -179,21 +170,48 @@ class WriteInputCsvOperator(CycleOperator):
                 "%s households break the contract; see table quarantine for the reasons",
                 f"{quarantined:,}",
             )
-        return {"input": written.to_dict()}
+        return written
+
+    def file(self, name: str) -> FileReference:
+        """A file that an earlier step handed over."""
+        return FileReference(**self.handover[name])
+
+    def input_path(self) -> Path:
+        """The input file on this machine, once it has been uploaded."""
+        return self._path("input", carried="uploaded")
+
+    def results_path(self) -> Path:
+        """The results on this machine, once they have been downloaded."""
+        return self._path("downloaded", carried="results")
+
+    def _path(self, name: str, carried: str) -> Path:
+        folder = Path(self.cycle.work_dir)
+        return work_folders.bring(self.file(name), folder, self.file(carried), connection_text)
+
+
+class WriteInputCsvOperator(CycleOperator):
+    """Write the input file and its manifest; set broken households aside."""
+
+    def step(self, connection: Database, cycle: Cycle) -> Handover:
+        """Add ``input``."""
+        return {"input": self.write_input(connection, cycle).to_dict()}
 
 
 class UploadInputOperator(CycleOperator):
     """Put the input file into the first exchange that takes it."""
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
-        """Add ``uploaded``."""
+        """Add ``uploaded``, and the ``input`` that it is a copy of."""
         from solar_model.pipeline.exchange import put_to_first
 
-        urls = settings().exchange_urls
-        uploaded = put_to_first(urls, self.file("input").path, connection_text)
+        given, folder = self.file("input"), Path(cycle.work_dir)
+        if not work_folders.is_here(given, folder):
+            self.log.info("Another worker has %s, and no exchange yet: writing it anew", given.name)
+            given = self.write_input(connection, cycle)
+        uploaded = put_to_first(settings().exchange_urls, folder / given.name, connection_text)
         self.moved(connection, cycle, "upload", uploaded)
         self.log.info("Uploaded %s (%s bytes)", uploaded.uri, f"{uploaded.bytes:,}")
-        return {"uploaded": uploaded.to_dict()}
+        return {"input": given.to_dict(), "uploaded": uploaded.to_dict()}
 
 
 class DownloadResultsOperator(CycleOperator):
@@ -229,15 +247,15 @@ class ValidateResultsOperator(CycleOperator):
         from solar_model.pipeline import drift, gate, validations
         from solar_model.pipeline.suite import Asked
 
-        results, given = self.file("downloaded"), self.file("input")
+        results, given = self.results_path(), self.file("input")
         ticks = [cycle.tick_start]
         verdict = gate.judge(
-            read_results(results.path),
-            read_users(given.path),
+            read_results(results),
+            read_users(self.input_path()),
             Asked(
                 given.rows,
                 ticks,
-                totals_kwh=Manifest.read(results.path).totals_kwh,
+                totals_kwh=Manifest.read(results).totals_kwh,
                 usual_kwh=drift.usual(connection, ticks, given.rows),
             ),
         )
@@ -263,24 +281,24 @@ class InsertResultsOperator(CycleOperator):
         if cycle.run_id is None:
             self.log.info("Dry run: nothing is inserted")
             return {"inserted": 0}
-        downloaded, given = self.file("downloaded"), self.file("input")
+        results, given = self.results_path(), self.file("input")
         inserted = insert(
             connection,
             cycle.run_id,
-            read_results(downloaded.path),
+            read_results(results),
             seed=cycle.seed,
-            weather=Manifest.read(downloaded.path).weather,
+            weather=Manifest.read(results).weather,
             runner=self.handover["runner"],
             exchange=self.file("uploaded").exchange,
             results_exchange=self.file("results").exchange,
             input_file=given.name,
             input_sha256=given.sha256,
             input_rows=given.rows,
-            results_file=downloaded.name,
-            results_sha256=downloaded.sha256,
+            results_file=results.name,
+            results_sha256=self.file("downloaded").sha256,
             checks_passed=self.handover["checks"],
         )
-        self.moved(connection, cycle, "insert", downloaded, place="energy_data")
+        self.moved(connection, cycle, "insert", self.file("downloaded"), place="energy_data")
         self.log.info("Inserted %s rows", f"{inserted:,}")
         return {"inserted": inserted}
 
@@ -344,12 +362,12 @@ class CleanUpOperator(CycleOperator):
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add nothing."""
         from solar_model.pipeline.exchange import Patience, open_exchange
-        from solar_model.pipeline.leftovers import sweep_work_folders
 
         config = settings()
         shutil.rmtree(cycle.work_dir, ignore_errors=True)
-        swept = sweep_work_folders(config.work_dir, config.exchange_retention)
-        self.log.info("Removed %s and %s old ones", cycle.work_dir, swept)
+        finished = work_folders.remove_finished(connection, config.work_dir)
+        swept = work_folders.sweep(config.work_dir, config.exchange_retention)
+        self.log.info("Removed %s and %s others", cycle.work_dir, finished + swept)
         for url in config.exchange_urls:
             try:
                 # once: the next cycle tries again, this one has done its work
@@ -378,7 +396,7 @@ def record_timeout(context: Context) -> None:
 
 
 def _record(airflow_run_id: str, error: str) -> None:
-    kept = work_folder(airflow_run_id, settings())
+    kept = work_folders.folder_of(airflow_run_id, settings().work_dir)
     log.error("The temporary files of the cycle are kept for a look in %s", kept)
     with open_database() as connection:
         runs.fail(connection, airflow_run_id, error)

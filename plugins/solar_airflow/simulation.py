@@ -27,7 +27,7 @@ from solar_model.errors import (
 )
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runners, runs, transfers
-from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.pipeline.references import FileReference
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick, results_file_name
 
@@ -118,7 +118,7 @@ class RunSimulationOperator(CycleOperator):
         others = [url for url in self._exchanges() if url not in tried]
         if others and self._seconds_left(began) > 0:
             try:
-                uploaded = put_to_first(others, self.file("input").path, connection_text)
+                uploaded = put_to_first(others, self.input_path(), connection_text)
             except (TransferError, ConfigurationError) as refusal:
                 self.log.warning("%s", refusal)
             else:
@@ -137,7 +137,7 @@ class RunSimulationOperator(CycleOperator):
                     continue
                 try:
                     job = self._client(url).submit(
-                        self.file("input").path,
+                        self.input_path(),
                         self._asked(),
                         callback_url=config.runner_callback_url,
                     )
@@ -229,7 +229,7 @@ class RunSimulationOperator(CycleOperator):
     def _simulate_here(self, began: float) -> Handover:
         from solar_model.runner.work import simulate_file
 
-        results = self._put(simulate_file(self.file("input").path, self._desk()))
+        results = self._put(simulate_file(self.input_path(), self._desk()))
         return self._handed_over(results, LOCAL, began)
 
     def _put(self, results: Path) -> FileReference:
@@ -244,12 +244,11 @@ class RunSimulationOperator(CycleOperator):
         self, action: transfers.Action, what: FileReference, place: str | None = None
     ) -> None:
         with open_database(self) as connection:
-            self.moved(connection, Cycle(**self.handover["cycle"]), action, what, place)
+            self.moved(connection, self.cycle, action, what, place)
 
     def _handed_over(self, results: FileReference, runner: str, began: float) -> Handover:
-        cycle = Cycle(**self.handover["cycle"])
         with open_database(self) as connection:
-            runs.record_time(connection, cycle.run_id, self.task_id, time.time() - began)
+            runs.record_time(connection, self.cycle.run_id, self.task_id, time.time() - began)
         self.log.info("%s rows by %s: %s", f"{results.rows:,}", runner, results.uri)
         return {**self.handover, "results": results.to_dict(), "runner": runner}
 
@@ -265,7 +264,7 @@ class RunSimulationOperator(CycleOperator):
         return began + self.execution_timeout.total_seconds() - _RESERVE_S - time.time()
 
     def _asked(self) -> Manifest:
-        return Manifest.read(self.file("input").path)
+        return Manifest.read(self.input_path())
 
     def _exchanges(self) -> list[str]:
         from solar_model.pipeline.exchange import in_turn
@@ -273,7 +272,7 @@ class RunSimulationOperator(CycleOperator):
         return in_turn(settings().exchange_urls, self.file("uploaded").exchange)
 
     def _desk(self) -> Path:
-        desk = Cycle(**self.handover["cycle"]).desk
+        desk = self.cycle.desk
         desk.mkdir(parents=True, exist_ok=True)
         return desk
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +19,13 @@ from solar_model.intake import split_households
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.pipeline.work_folders import is_here
 from solar_model.settings import Settings
 from solar_model.ticks import TICK, input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
+
+log = logging.getLogger(__name__)
 
 # A semicolon, and comments behind it, cannot stand inside of COPY (…).
 _ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
@@ -134,7 +138,7 @@ def write_input(
     cycle : Cycle
         The tick.
     snapshot : Snapshot
-        From :func:`query`.
+        From :func:`query`; where another worker has it, the database is asked again.
     config : Settings
         The site of households that name none, so that every runner reads the same, and the
         weather of a tick for which none is asked and none recorded.
@@ -146,10 +150,18 @@ def write_input(
     quarantined : int
         Households set aside.
     """
+    folder = Path(cycle.work_dir)
+    if not all(is_here(file, folder) for file in (snapshot.households, snapshot.states)):
+        log.info("Another worker has the households: asking the database again")
+        snapshot = query(
+            connection, tick=cycle.tick_start, sql_file=config.households_sql, folder=folder
+        )
     # as text: what is no number must reach the contract's check, not stop the reader
-    good, rejected = split_households(pl.read_csv(snapshot.households.path, infer_schema=False))
-    good = fill_from_site(_carry_states(good, snapshot.states.path), config)
-    path = Path(cycle.work_dir) / input_file_name(cycle.tick_start)
+    good, rejected = split_households(
+        pl.read_csv(folder / snapshot.households.name, infer_schema=False)
+    )
+    good = fill_from_site(_carry_states(good, folder / snapshot.states.name), config)
+    path = folder / input_file_name(cycle.tick_start)
     write_users(good, path)
     manifest = Manifest.of(
         path,

@@ -36,15 +36,16 @@ class Step:
         self.patch = monkeypatch
         self.folder = tmp_path
         self.database = database
-        self.households = request_file(tmp_path / "work", 50)
+        self.households = request_file(tmp_path / "work" / "r", 50)
         self.exchange = open_exchange((tmp_path / "exchange").as_uri())
         self.store: dict[str, object] = {}
         self.deferrals: list[TaskDeferred] = []
         monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))
+        monkeypatch.setenv("SOLAR_HOME", str(tmp_path))
         with database.connect() as connection:
             run_id = runs.start(connection, tick=parse_tick(TICK), airflow_run_id="r", seed=7)
         self.handover = {
-            "cycle": Cycle(TICK, run_id, 7, None, str(tmp_path / "work")).to_dict(),
+            "cycle": Cycle(TICK, run_id, 7, None, str(self.households.parent)).to_dict(),
             "input": FileReference.of(self.households, 50).to_dict(),
             "uploaded": self.exchange.put(self.households).to_dict(),
         }

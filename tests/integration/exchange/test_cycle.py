@@ -28,10 +28,11 @@ INPUT, RESULTS = "users_input_20240911_141500.csv", "results_20240911_1415.csv"
 
 
 @pytest.fixture
-def exchanges(s3_place, account, database, monkeypatch):
+def exchanges(s3_place, account, database, tmp_path, monkeypatch):
     """Drive, which is away, and then S3, as a worker's environment names them."""
     monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", uri(database.conninfo))
     monkeypatch.setenv("SOLAR_EXCHANGES", f"gdrive://away,{s3_place.url}")
+    monkeypatch.setenv("SOLAR_HOME", str(tmp_path))
     away = {
         "conn_type": "google_cloud_platform",
         "extra": {
@@ -74,8 +75,8 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
             airflow_run_id=attempt,
             seed=1,
         )
-        work = tmp_path / attempt
-        work.mkdir()
+        work = tmp_path / "work" / attempt
+        work.mkdir(parents=True)
         handover = handed(work, Cycle(TICK, run_id, 1, None, str(work)))
         handover = execute(operators.UploadInputOperator, handover)
         uploaded = FileReference(**handover["uploaded"])

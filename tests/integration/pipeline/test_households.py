@@ -55,9 +55,7 @@ def cycle(connection, folder, tick=TICK, weather=None) -> Cycle:
 def take(connection, folder, sql_file=QUERY, **more):
     """The input file of a tick, as rows by user."""
     this = cycle(connection, folder, **more)
-    snapshot = households.query(
-        connection, tick=this.tick_start, sql_file=sql_file, folder=folder / "raw"
-    )
+    snapshot = households.query(connection, tick=this.tick_start, sql_file=sql_file, folder=folder)
     file, quarantined = households.write_input(
         connection, this, snapshot, load_settings(weather="0.8")
     )

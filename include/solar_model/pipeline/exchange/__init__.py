@@ -7,6 +7,7 @@ against the manifest again when it is fetched. What that takes is written once, 
 
 from solar_model.pipeline.exchange.exchange import LATEST_INPUT, Exchange
 from solar_model.pipeline.exchange.opening import (
+    fetch,
     get_or_move,
     in_turn,
     open_exchange,
@@ -23,6 +24,7 @@ __all__ = [
     "Patience",
     "Store",
     "Stored",
+    "fetch",
     "get_or_move",
     "in_turn",
     "open_exchange",

@@ -140,6 +140,41 @@ def in_turn(urls: Sequence[str], carrier: str) -> list[str]:
     return [carrier, *urls[at + 1 :], *urls[: max(at, 0)]]
 
 
+def fetch(
+    wanted: FileReference,
+    folder: Path,
+    connections: Lookup = from_environment,
+    patience: Patience | None = None,
+) -> FileReference:
+    """Fetch the very file that was put, not another one that has taken its name.
+
+    Parameters
+    ----------
+    wanted : FileReference
+        The file as it was put.
+    folder : path
+        Where it shall go.
+    connections, patience
+        As for :func:`open_exchange`.
+
+    Returns
+    -------
+    FileReference
+        The local file.
+
+    Raises
+    ------
+    TransferError, ConfigurationError
+        When the exchange does not give it.
+    """
+    got = open_exchange(wanted.exchange, connections, patience).get(wanted.name, folder)
+    if got.sha256 != wanted.sha256:
+        raise TransferError(
+            f"{wanted.uri}: SHA-256 is {got.sha256}, of what was handed over {wanted.sha256}"
+        )
+    return got
+
+
 def get_or_move(
     wanted: FileReference,
     folder: Path,
@@ -174,22 +209,12 @@ def get_or_move(
     TransferError, ConfigurationError
         When no exchange gives it, or there is no copy.
     """
-
-    def fetched(reference: FileReference) -> FileReference:
-        exchange = open_exchange(reference.exchange, connections, patience)
-        got = exchange.get(reference.name, folder)
-        if got.sha256 != wanted.sha256:
-            raise TransferError(
-                f"{reference.uri}: SHA-256 is {got.sha256}, of what was handed over {wanted.sha256}"
-            )
-        return got
-
     try:
-        return wanted, fetched(wanted)
+        return wanted, fetch(wanted, folder, connections, patience)
     except (TransferError, ConfigurationError) as error:
         if not copy.is_file():
             raise
         log.warning("This exchange does not give %s back: %s", wanted.name, error)
     first, *others = in_turn(urls, wanted.exchange)
     moved = put_to_first([*others, first], copy, connections, patience)
-    return moved, fetched(moved)
+    return moved, fetch(moved, folder, connections, patience)

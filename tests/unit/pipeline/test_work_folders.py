@@ -6,7 +6,7 @@ import os
 import time
 from datetime import timedelta
 
-from solar_model.pipeline.leftovers import sweep_work_folders
+from solar_model.pipeline.work_folders import sweep
 
 
 def test_only_what_nobody_has_written_to_for_long_goes(tmp_path):
@@ -18,10 +18,10 @@ def test_only_what_nobody_has_written_to_for_long_goes(tmp_path):
         for path in (tmp_path / name, file.parent, *([file] if name == "old" else [])):
             os.utime(path, (long_ago, long_ago))
     (tmp_path / "new").mkdir()
-    assert sweep_work_folders(tmp_path, timedelta(hours=2)) == 0
-    assert sweep_work_folders(tmp_path, timedelta(minutes=30)) == 1
+    assert sweep(tmp_path, timedelta(hours=2)) == 0
+    assert sweep(tmp_path, timedelta(minutes=30)) == 1
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["new", "written-lately"]
 
 
 def test_without_any_folder_there_is_nothing_to_do(tmp_path):
-    assert sweep_work_folders(tmp_path / "work", timedelta(hours=1)) == 0
+    assert sweep(tmp_path / "work", timedelta(hours=1)) == 0
