@@ -12,4 +12,5 @@ class SolarPlugin(AirflowPlugin):
 
     name = "solar"
     fastapi_apps = [announcements.MOUNTED, web.MOUNTED]  # noqa: RUF012
+    external_views = [web.VIEW]  # noqa: RUF012
     listeners = [preload]  # noqa: RUF012 - Airflow reads this attribute as a plain list

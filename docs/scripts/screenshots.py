@@ -108,10 +108,10 @@ def widen_grid(page: Page) -> None:
     page.mouse.up()
 
 
-def log_in(page: Page, address: str, password: str) -> None:
+def log_in(page: Page, address: str, password: str, user: str = ADMIN) -> None:
     """Through the login form."""
     page.goto(f"{address}/")
-    page.locator("input[name=username]").fill(ADMIN)
+    page.locator("input[name=username]").fill(user)
     page.locator("input[name=password]").fill(password)
     page.locator("button[type=submit]").click()
     page.wait_for_url(lambda url: "login" not in url)

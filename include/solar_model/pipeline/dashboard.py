@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from solar_model.pipeline import ledger
 from solar_model.pipeline.ledger import CYCLE_LIMIT
-from solar_model.ticks import TICK
+from solar_model.ticks import TICK, parse_tick
 
 Connection = psycopg.Connection[Any]
 
 _REASONS_SHOWN = 6
+_DAYS_SHOWN = 7
 
 # of a tick's totals; summed over its shards
 _TOTALS = (
@@ -45,7 +47,8 @@ _ENERGY = sql.SQL(
 ).format(
     columns=sql.SQL(", ").join(map(sql.Identifier, _TOTALS)),
     sums=sql.SQL(", ").join(
-        sql.SQL("sum({0})::float8 AS {0}").format(sql.Identifier(name)) for name in _TOTALS
+        sql.SQL("round(sum({0})::numeric, 3)::float8 AS {0}").format(sql.Identifier(name))
+        for name in _TOTALS
     ),
 )
 
@@ -101,6 +104,51 @@ FROM simulation_runs
 WHERE tick = %s
 ORDER BY shard
 """
+
+
+def overview(connection: Connection, now: datetime) -> dict[str, Any]:
+    """What the first page shows: seven days, today included.
+
+    Returns
+    -------
+    dict
+        ``now`` [s since 1970]; ``energy`` as from :func:`energy`, up to the current tick;
+        ``ledger``, columns with one value per tick of the seven whole days; ``cycles`` as from
+        :func:`cycle_times`.
+    """
+    last = parse_tick(now)
+    midnight = datetime.combine(last.date(), time(), tzinfo=UTC)
+    first = midnight - timedelta(days=_DAYS_SHOWN - 1)
+    return {
+        "now": int(now.timestamp()),
+        "energy": energy(connection, first, last),
+        "ledger": _ledger_columns(
+            ledger.entries(connection, first, midnight + timedelta(days=1) - TICK, now)
+        ),
+        "cycles": cycle_times(connection, first, last),
+    }
+
+
+def _ledger_columns(entries: list[ledger.Entry]) -> dict[str, list[Any]]:
+    return {
+        "tick": [int(entry.tick.timestamp()) for entry in entries],
+        "state": [entry.state for entry in entries],
+        "seconds": [entry.seconds and round(entry.seconds, 1) for entry in entries],
+        "set_aside": [entry.quarantined for entry in entries],
+    }
+
+
+def tick_detail(connection: Connection, tick: datetime, now: datetime) -> dict[str, Any]:
+    """What is known of one tick: its ``state``, its ``runs``, and why households were set aside."""
+    [entry] = ledger.entries(connection, tick, tick, now)
+    return {
+        "tick": int(entry.tick.timestamp()),
+        "state": entry.state,
+        "seconds": entry.seconds,
+        "stored": entry.stored,
+        "runs": tick_runs(connection, entry.tick),
+        "reasons": reasons(connection, entry.tick),
+    }
 
 
 def energy(connection: Connection, first: datetime, last: datetime) -> dict[str, list[Any]]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import hmac
 from typing import Annotated
 
-from airflow.api_fastapi.core_api.security import bearer_scheme, get_user, requires_access_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    bearer_scheme,
+    get_user,
+    requires_access_dag,
+)
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials
 
@@ -16,6 +23,16 @@ _may_look = requires_access_dag("GET", param_dag_id=CYCLE_DAG)
 
 # Whoever may see the cycle may see how it does.
 VIEWER = Depends(_may_look)
+
+
+def may_run(user: GetUserDep) -> bool:
+    """Whether somebody may start runs of the cycle: what to offer; Airflow decides when asked."""
+    return get_auth_manager().is_authorized_dag(
+        method="POST",
+        access_entity=DagAccessEntity.RUN,
+        details=DagDetails(id=CYCLE_DAG),
+        user=user,
+    )
 
 
 async def viewer_or_metrics_token(

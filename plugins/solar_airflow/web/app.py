@@ -7,10 +7,11 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse, Response
 
-from solar_airflow.web import health
+from solar_airflow.web import dashboard, health
 
 app = FastAPI(title="Community solar", docs_url=None, redoc_url=None, openapi_url=None)
 app.include_router(health.router)
+app.include_router(dashboard.router)
 
 
 @app.exception_handler(HTTPException)

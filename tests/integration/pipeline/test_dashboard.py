@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -73,6 +73,35 @@ def test_a_tick_tells_its_runs_and_why_households_were_set_aside(connection):
 def test_the_first_page_reads_no_household(connection, table):
     add_run(connection, TICK_0)
     connection.execute(f"DROP TABLE IF EXISTS {table} CASCADE")
-    dashboard.energy(connection, TICK_0, TICK_0)
-    dashboard.cycle_times(connection, TICK_0, TICK_0)
-    dashboard.tick_runs(connection, TICK_0)
+    dashboard.overview(connection, TICK_0)
+    dashboard.tick_detail(connection, TICK_0, TICK_0)
+
+
+def test_the_overview_is_of_seven_whole_days_up_to_now(connection):
+    add_run(connection, TICK_0, households_quarantined=1, rows_inserted=999)
+    add_run(connection, TICK_0 + TICK, status="failed")
+    found = dashboard.overview(connection, TICK_0 + TICK + timedelta(minutes=6))
+    energy, ledger = found["energy"], found["ledger"]
+    assert len(ledger["tick"]) == 7 * 96
+    assert ledger["tick"][0] == energy["tick"][0] == SECOND_0 - 6 * 86400 - 12 * 3600
+    assert energy["tick"][-1] == SECOND_0 + 900
+    at = ledger["tick"].index(SECOND_0)
+    assert ledger["state"][at - 1 : at + 3] == ["before", "quarantined", "failed", "future"]
+    assert (ledger["seconds"][at], ledger["set_aside"][at]) == (30.0, 1)
+    assert found["cycles"]["cycles"]["tick"] == [SECOND_0, SECOND_0 + 900]
+
+
+def test_the_overview_of_an_empty_ledger_is_empty(connection):
+    found = dashboard.overview(connection, TICK_0)
+    assert set(found["ledger"]["state"]) == {"before", "pending", "future"}
+    assert set(found["energy"]["generation_kwh"]) == {None}
+    assert found["cycles"]["tasks"] == []
+
+
+def test_the_detail_of_a_tick_says_what_became_of_it(connection):
+    add_run(connection, TICK_0, status="failed", rows_inserted=1000, error="insert_results: away")
+    found = dashboard.tick_detail(connection, TICK_0, TICK_0 + TICK)
+    assert (found["tick"], found["state"], found["stored"]) == (SECOND_0, "failed", True)
+    assert [run["error"] for run in found["runs"]] == ["insert_results: away"]
+    missing = dashboard.tick_detail(connection, TICK_0 + TICK, TICK_0 + 3 * TICK)
+    assert (missing["state"], missing["runs"], missing["reasons"]) == ("missing", [], [])
