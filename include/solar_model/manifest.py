@@ -15,6 +15,7 @@ from solar_model.contracts import SCHEMA_VERSION
 from solar_model.errors import SignatureError, TransferError
 from solar_model.files import Place, atomic_write, sha256_of
 from solar_model.signatures import sign, verify
+from solar_model.ticks import results_of
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class Manifest:
             self.model_version,
         )
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def results_name(self) -> str:
+        """Name of the results that answer the input file of this manifest."""
+        return results_of(self.name)
 
     @classmethod
     def of(

@@ -7,6 +7,7 @@ without a time zone in sight.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from solar_model.errors import InputError
@@ -17,6 +18,7 @@ TICK_HOURS = 0.25
 TICKS_PER_DAY = 96
 # Far enough from the ends of Python's calendar, and within the tables of the earth's rotation.
 FIRST_YEAR, LAST_YEAR = 1900, 2999
+INPUT_NAME = re.compile(r"users_input_(?P<day>\d{8})_(?P<time>\d{6})(?P<part>(?:-[\w-]+)?)\.csv")
 TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -76,11 +78,43 @@ def timestamp_text(tick: datetime) -> str:
     return tick.astimezone(UTC).strftime(TIMESTAMP_FORMAT)
 
 
-def input_file_name(tick: datetime) -> str:
-    """``users_input_YYYYMMDD_HHMMSS.csv`` of a tick."""
-    return tick.astimezone(UTC).strftime("users_input_%Y%m%d_%H%M%S.csv")
+def ticks_from(first: datetime, steps: int) -> list[datetime]:
+    """Starts of consecutive ticks."""
+    return [first + step * TICK for step in range(steps)]
 
 
-def results_file_name(tick: datetime) -> str:
-    """``results_YYYYMMDD_HHMM.csv`` of a tick."""
-    return tick.astimezone(UTC).strftime("results_%Y%m%d_%H%M.csv")
+def past_ticks_of_day(tick: datetime, now: datetime) -> list[datetime]:
+    """The ticks of a tick's UTC day that are over, the first at midnight."""
+    day = tick_start(tick_index(tick) // TICKS_PER_DAY * TICKS_PER_DAY)
+    return ticks_from(day, min(max((now - day) // TICK, 0), TICKS_PER_DAY))
+
+
+def input_file_name(tick: datetime, part: str = "") -> str:
+    """``users_input_YYYYMMDD_HHMMSS.csv`` of a tick.
+
+    Parameters
+    ----------
+    tick : datetime
+        The first tick that the file is for.
+    part : str
+        Stands before the extension where the file is for more than this tick, or for a part of
+        the community, such as ``-96-ticks`` or ``-00003-of-00016``.
+    """
+    return f"{tick.astimezone(UTC):users_input_%Y%m%d_%H%M%S}{part}.csv"
+
+
+def results_file_name(tick: datetime, part: str = "") -> str:
+    """``results_YYYYMMDD_HHMM.csv`` of a tick; ``part`` as in `input_file_name`."""
+    return f"{tick.astimezone(UTC):results_%Y%m%d_%H%M}{part}.csv"
+
+
+def results_of(input_name: str) -> str:
+    """Name of the results that answer an input file, by its name."""
+    found = INPUT_NAME.fullmatch(input_name)
+    if found is None:
+        raise InputError(
+            "this is no name of an input file",
+            value=input_name,
+            expected="such as users_input_20240911_141500.csv",
+        )
+    return f"results_{found['day']}_{found['time'][:4]}{found['part']}.csv"

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 from airflow.sdk import BaseHook, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from solar_airflow.backfills import await_turn, step_back
 from solar_model.errors import SolarModelError
@@ -23,7 +23,7 @@ from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.settings import settings
-from solar_model.ticks import parse_tick, timestamp_text
+from solar_model.ticks import parse_tick, past_ticks_of_day, timestamp_text
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,17 @@ def tick_of(context: Context) -> str:
 
 
 class QueryHouseholdsOperator(BaseOperator):
-    """Open the run of the tick, and stream its households out of Postgres into a file."""
+    """Open the run of the tick, and stream its households out of Postgres into a file.
+
+    Parameters
+    ----------
+    whole_day : bool
+        Whether the run is for the UTC day of its tick, as far as that is over.
+    """
+
+    def __init__(self, *, whole_day: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.whole_day = whole_day
 
     def resume(self, context: Context, event: Any) -> Handover:
         """Look again whose turn it is."""
@@ -64,28 +74,32 @@ class QueryHouseholdsOperator(BaseOperator):
     def execute(self, context: Context) -> Handover:
         """Return the cycle and the references of the two files of the snapshot."""
         from solar_model.pipeline import households
+        from solar_model.pipeline.repetition import seed_of
 
         await_turn(self, context)
         config = settings()
-        tick = tick_of(context)
+        ticks = self._ticks(context)
         params = context["params"]
         airflow_run_id = context["dag_run"].run_id
         folder = work_folders.folder_of(airflow_run_id, config.work_dir)
         with open_database(self) as connection:
-            recorded_seed, _ = runs.recorded(connection, parse_tick(tick))
-            seeds = (params["seed"], recorded_seed, config.seed)
-            seed = next(seed for seed in seeds if seed is not None)
+            seed = seed_of(connection, ticks, params["seed"], config.seed)
             run_id = None
             if not params["dry_run"]:
                 run_id = runs.start(
-                    connection, tick=parse_tick(tick), airflow_run_id=airflow_run_id, seed=seed
+                    connection,
+                    tick=ticks[0],
+                    airflow_run_id=airflow_run_id,
+                    seed=seed,
+                    steps=len(ticks),
                 )
             cycle = Cycle(
-                tick=tick,
+                tick=timestamp_text(ticks[0]),
                 run_id=run_id,
                 seed=seed,
                 weather=params["weather"],
                 work_dir=str(folder),
+                steps=len(ticks),
             )
             with runs.timed(connection, cycle.run_id, self.task_id):
                 snapshot = households.query(
@@ -103,12 +117,26 @@ class QueryHouseholdsOperator(BaseOperator):
                     place=config.households_sql.name,
                 )
                 connection.commit()
-        self.log.info("Tick %s: %s households", tick, f"{snapshot.households.rows:,}")
+        self.log.info(
+            "%s ticks from %s: %s households",
+            cycle.steps,
+            cycle.tick,
+            f"{snapshot.households.rows:,}",
+        )
         return {
             "cycle": cycle.to_dict(),
             "households": snapshot.households.to_dict(),
             "states": snapshot.states.to_dict(),
         }
+
+    def _ticks(self, context: Context) -> list[datetime]:
+        tick = parse_tick(tick_of(context))
+        if not self.whole_day:
+            return [tick]
+        ticks = past_ticks_of_day(tick, datetime.now(tz=UTC))
+        if not ticks:
+            raise AirflowSkipException(f"no tick of {tick:%F} is over")
+        return ticks
 
 
 class CycleOperator(BaseOperator):
@@ -248,15 +276,14 @@ class ValidateResultsOperator(CycleOperator):
         from solar_model.pipeline.suite import Asked
 
         results, given = self.results_path(), self.file("input")
-        ticks = [cycle.tick_start]
         verdict = gate.judge(
             read_results(results),
             read_users(self.input_path()),
             Asked(
                 given.rows,
-                ticks,
+                cycle.ticks,
                 totals_kwh=Manifest.read(results).totals_kwh,
-                usual_kwh=drift.usual(connection, ticks, given.rows),
+                usual_kwh=drift.usual(connection, cycle.ticks, given.rows),
             ),
         )
         for warning in verdict.validation.warnings:

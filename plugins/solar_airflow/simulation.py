@@ -29,7 +29,6 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline import runners, runs, transfers
 from solar_model.pipeline.references import FileReference
 from solar_model.settings import settings
-from solar_model.ticks import parse_tick, results_file_name
 
 LOCAL, EXCHANGE = "local", "exchange"
 # What must be left of the task's time for this worker to simulate.
@@ -212,7 +211,7 @@ class RunSimulationOperator(CycleOperator):
         from solar_model.runner.answers import require_answer
 
         asked = self._asked()
-        name = results_file_name(parse_tick(asked.tick))
+        name = asked.results_name
         try:
             exchange = open_exchange(self.file("uploaded").exchange, connection_text)
             fetched = exchange.get(name, desk)

@@ -19,9 +19,10 @@ from solar_model.intake import split_households
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
 from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.pipeline.repetition import weather_of
 from solar_model.pipeline.work_folders import is_here
 from solar_model.settings import Settings
-from solar_model.ticks import TICK, input_file_name, timestamp_text
+from solar_model.ticks import input_file_name, timestamp_text
 
 Connection = psycopg.Connection[Any]
 
@@ -38,8 +39,7 @@ COPY (
       AND battery_soc_kwh IS NOT NULL
       AND "timestamp" = (
           -- the last tick before this one that has rows: an outage does not reset the batteries
-          SELECT max(least(tick + (steps - 1) * %(length)s::interval, %(before)s::timestamptz))
-          FROM simulation_runs
+          SELECT max(tick) FROM simulation_runs
           WHERE tick < %(tick)s AND rows_inserted IS NOT NULL
       )
 ) TO STDOUT (FORMAT csv, HEADER)
@@ -101,7 +101,7 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
             states = _copy_to_file(
                 connection,
                 _LAST_STATE,
-                {"tick": tick, "before": tick - TICK, "length": TICK},
+                {"tick": tick},
                 folder / "states.csv",
             )
     except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:
@@ -136,12 +136,12 @@ def write_input(
     connection : psycopg.Connection
         For the quarantine and the run's row; committed.
     cycle : Cycle
-        The tick.
+        The ticks.
     snapshot : Snapshot
         From :func:`query`; where another worker has it, the database is asked again.
     config : Settings
         The site of households that name none, so that every runner reads the same, and the
-        weather of a tick for which none is asked and none recorded.
+        weather of ticks for which none is asked and none recorded.
 
     Returns
     -------
@@ -161,15 +161,15 @@ def write_input(
         pl.read_csv(folder / snapshot.households.name, infer_schema=False)
     )
     good = fill_from_site(_carry_states(good, folder / snapshot.states.name), config)
-    path = folder / input_file_name(cycle.tick_start)
+    path = folder / input_file_name(cycle.tick_start, cycle.part)
     write_users(good, path)
     manifest = Manifest.of(
         path,
         rows=len(good),
         tick=timestamp_text(cycle.tick_start),
-        steps=1,
+        steps=cycle.steps,
         seed=cycle.seed,
-        weather=_weather(connection, cycle, config.weather),
+        weather=weather_of(connection, cycle.ticks, cycle.weather, config.weather),
     )
     secret = config.seal_secret
     (manifest.sealed(secret) if secret else manifest).write(path)
@@ -183,13 +183,6 @@ def write_input(
         )
         connection.commit()
     return FileReference.of(path, len(good)), len(rejected)
-
-
-def _weather(connection: Connection, cycle: Cycle, default: str) -> Any:
-    if cycle.weather:
-        return cycle.weather
-    _, recorded = runs.recorded(connection, cycle.tick_start)
-    return default if recorded is None else recorded
 
 
 def _carry_states(households: pl.DataFrame, states_file: Path) -> pl.DataFrame:

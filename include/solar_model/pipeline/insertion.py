@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from solar_model.community.draws import uuid_words
+from solar_model.community.weather.record import record_of_tick
 from solar_model.contracts import Results, columns_of
 from solar_model.pipeline import runs
+from solar_model.ticks import tick_index
 
 ENERGY_COLUMNS = tuple(name for name in columns_of(Results) if name.endswith("_kwh"))
 
@@ -46,9 +49,14 @@ _TRAILER = b"\xff\xff"
 
 
 def insert(
-    connection: psycopg.Connection[Any], run_id: str, results: pl.DataFrame, **facts: Any
+    connection: psycopg.Connection[Any],
+    run_id: str,
+    results: pl.DataFrame,
+    *,
+    weather: Any = None,
+    **facts: Any,
 ) -> int:
-    """Replace a tick's simulated rows and complete its run, together or not at all.
+    """Replace the simulated rows of a run's ticks and complete it, together or not at all.
 
     Rows go straight into the partition of their day; the transaction is the safety net that a
     staging table would be, and each row is written once instead of twice.
@@ -58,11 +66,13 @@ def insert(
     connection : psycopg.Connection
         Outside a transaction.
     run_id : str
-        Row of ``simulation_runs``.
+        The run, see :mod:`solar_model.pipeline.runs`.
     results : polars.DataFrame
         Valid results: the columns of :class:`solar_model.contracts.Results`.
+    weather : object
+        Record of the weather of all ticks.
     **facts
-        More columns of the run's row, made visible in the same instant.
+        More columns of the run's rows, made visible in the same instant.
 
     Returns
     -------
@@ -70,42 +80,53 @@ def insert(
         Rows inserted.
     """
     ordered = results.sort("timestamp", "user_id")
-    days = ordered.group_by(pl.col("timestamp").dt.date().alias("day"), maintain_order=True)
-    first, last = ordered["timestamp"].min(), ordered["timestamp"].max()
+    partition_of = _partitions(connection, ordered["timestamp"].dt.date().unique())
+    inserted = 0
     with connection.transaction():
-        # a second run of the same tick waits here, and then replaces what this one wrote
-        connection.execute("SELECT id FROM simulation_runs WHERE id = %s FOR UPDATE", (run_id,))
+        # a second run of the same ticks waits here, and then replaces what this one wrote
+        row_of = runs.hold(connection, run_id)
         connection.execute(
-            'DELETE FROM energy_data WHERE "timestamp" BETWEEN %s AND %s AND source = %s',
-            (first, last, _SOURCE.decode()),
+            'DELETE FROM energy_data WHERE "timestamp" = ANY(%s) AND source = %s',
+            (list(row_of), _SOURCE.decode()),
         )
-        for (day,), rows in days:
-            [(partition,)] = connection.execute(
-                "SELECT energy_data_partition(%s)", (day,)
+        for (tick,), rows in ordered.group_by("timestamp", maintain_order=True):
+            if tick not in row_of:  # another run has begun it since
+                continue
+            _copy(connection, partition_of[tick.date()], row_of[tick], rows)
+            runs.record_tick(
+                connection,
+                row_of[tick],
+                status="completed",
+                error=None,
+                rows_inserted=len(rows),
+                results_rows=len(rows),
+                weather=record_of_tick(weather, tick_index(tick)),
+                **_totals(rows),
+                **facts,
+            )
+            inserted += len(rows)
+        connection.execute(
+            "UPDATE simulation_runs SET finished_at = clock_timestamp() WHERE id = ANY(%s)",
+            (list(row_of.values()),),
+        )
+    return inserted
+
+
+def _partitions(connection: psycopg.Connection[Any], days: pl.Series) -> dict[date, str]:
+    """The partition of each day; committed, as a new one locks out others until then."""
+    with connection.transaction():
+        return dict(
+            connection.execute(
+                "SELECT day, energy_data_partition(day) FROM unnest(%s::date[]) AS day",
+                (days.sort().to_list(),),
             ).fetchall()
-            _copy(connection, partition, run_id, rows)
-        runs.record(
-            connection,
-            run_id,
-            status="completed",
-            error=None,
-            rows_inserted=len(ordered),
-            results_rows=len(ordered),
-            **_totals(ordered),
-            **facts,
         )
-        connection.execute(
-            "UPDATE simulation_runs SET finished_at = clock_timestamp() WHERE id = %s", (run_id,)
-        )
-    return len(ordered)
 
 
-def _totals(results: pl.DataFrame) -> dict[str, float]:
-    """Community totals over the run; the state of charge is that of the last tick."""
-    totals = results.select(ENERGY_COLUMNS).sum()
-    stored = results.filter(pl.col("timestamp") == pl.col("timestamp").max())
-    totals = totals.with_columns(battery_soc_kwh=pl.lit(stored["battery_soc_kwh"].sum()))
-    return {name: round(value, 6) for name, value in totals.row(0, named=True).items()}
+def _totals(tick: pl.DataFrame) -> dict[str, float]:
+    """Community totals of a tick."""
+    totals = tick.select(ENERGY_COLUMNS).sum().row(0, named=True)
+    return {name: round(value, 6) for name, value in totals.items()}
 
 
 def _copy(

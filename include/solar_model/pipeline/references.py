@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from solar_model.errors import TransferError
 from solar_model.files import sha256_of
-from solar_model.ticks import parse_tick
+from solar_model.ticks import parse_tick, ticks_from
 
 
 @dataclass(frozen=True)
@@ -70,21 +70,23 @@ class FileReference:
 
 @dataclass(frozen=True)
 class Cycle:
-    """Which tick is computed, and how.
+    """Which ticks are computed, and how.
 
     Attributes
     ----------
     tick : str
-        Start of the tick, ISO 8601 in UTC.
+        Start of the first tick, ISO 8601 in UTC.
     run_id : str or None
-        Row of ``simulation_runs``; None in a dry run, which leaves no trace but in the
-        transfer log.
+        The first tick's row of ``simulation_runs``; None in a dry run, which leaves no trace but in
+        the transfer log.
     seed : int
         Seed of the simulation.
     weather : str or None
         Weather that was asked for; None is the recorded one of the tick, else the configured one.
     work_dir : str
         Folder of the temporary files of this cycle.
+    steps : int
+        Number of consecutive ticks.
     """
 
     tick: str
@@ -92,11 +94,22 @@ class Cycle:
     seed: int
     weather: str | None
     work_dir: str
+    steps: int = 1
 
     @property
     def tick_start(self) -> datetime:
-        """Start of the tick, aware, in UTC."""
+        """Start of the first tick, aware, in UTC."""
         return parse_tick(self.tick)
+
+    @property
+    def ticks(self) -> list[datetime]:
+        """Starts of all ticks, aware, in UTC."""
+        return ticks_from(self.tick_start, self.steps)
+
+    @property
+    def part(self) -> str:
+        """What the names of the cycle's files say besides the tick."""
+        return "" if self.steps == 1 else f"-{self.steps}-ticks"
 
     @property
     def desk(self) -> Path:

@@ -1,5 +1,8 @@
 """The ledger of runs: one row of ``simulation_runs`` per tick.
 
+A run over many ticks has a row for each; they share the Airflow run, the files and the timings. It
+is named by the row of its first tick, and what is recorded of it is recorded in all of them.
+
 A row says ``completed`` only from the transaction on that makes its energy rows visible. When a
 tick is run again, ``attempt`` counts up; until the new rows replace the old ones, the columns
 about results go on describing the old ones.
@@ -20,6 +23,7 @@ from psycopg.types.json import Jsonb
 
 from solar_model import __version__
 from solar_model.contracts import SCHEMA_VERSION
+from solar_model.ticks import ticks_from
 
 Connection = psycopg.Connection[Any]
 
@@ -28,6 +32,12 @@ CYCLE_DAG = "solar_simulation"
 
 _JSON_COLUMNS = {"weather", "timings_s"}
 
+# The rows of the run that is named by the row of its first tick.
+ROWS_OF_RUN = sql.SQL(
+    "(airflow_run_id, shard) = "
+    "(SELECT airflow_run_id, shard FROM simulation_runs WHERE id = %(run_id)s)"
+)
+
 
 def start(
     connection: Connection,
@@ -35,16 +45,18 @@ def start(
     tick: datetime,
     airflow_run_id: str,
     seed: int,
+    steps: int = 1,
 ) -> str:
-    """Open the row of a tick, or reopen it for another attempt; returns its id.
+    """Open the rows of ticks, or reopen them for another attempt; returns the id of the first.
 
     A retry of the same Airflow run is the same attempt.
     """
-    [(run_id,)] = connection.execute(
+    rows = connection.execute(
         """
         INSERT INTO simulation_runs AS run
             (tick, airflow_run_id, seed, model_version, schema_version)
-        VALUES (%s, %s, %s, %s, %s)
+        SELECT tick, %s, %s, %s, %s
+        FROM unnest(%s::timestamptz[]) AS tick
         ON CONFLICT (tick, shard) DO UPDATE SET
             status = 'running',
             attempt = run.attempt
@@ -55,31 +67,38 @@ def start(
             finished_at = NULL,
             notified_at = NULL,
             timings_s = '{}'
-        RETURNING id::text
+        RETURNING tick, id::text
         """,
-        (
-            tick,
-            airflow_run_id,
-            seed,
-            __version__,
-            SCHEMA_VERSION,
-        ),
+        (airflow_run_id, seed, __version__, SCHEMA_VERSION, ticks_from(tick, steps)),
     ).fetchall()
     connection.commit()
-    return str(run_id)
+    return str(min(rows)[1])
 
 
-def recorded(connection: Connection, tick: datetime) -> tuple[int | None, Any]:
-    """Seed and weather that a tick was last computed with; None where nothing is recorded."""
-    with connection.transaction():  # leaves none open behind it
-        row = connection.execute(
-            "SELECT seed, weather FROM simulation_runs WHERE tick = %s", (tick,)
-        ).fetchone()
-    return row or (None, None)
+def hold(connection: Connection, run_id: str) -> dict[datetime, str]:
+    """Lock the rows of a run until the caller commits; the id of each by its tick."""
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT tick, id::text FROM simulation_runs WHERE {} ORDER BY tick FOR UPDATE"
+        ).format(ROWS_OF_RUN),
+        {"run_id": run_id},
+    ).fetchall()
+    return dict(rows)
 
 
 def record(connection: Connection, run_id: str, **columns: Any) -> None:
-    """Set columns of a run's row; the caller commits."""
+    """Set columns of a run's rows; the caller commits."""
+    _set(connection, ROWS_OF_RUN, run_id, columns)
+
+
+def record_tick(connection: Connection, row_id: str, **columns: Any) -> None:
+    """Set columns of the row of one tick; the caller commits."""
+    _set(connection, sql.SQL("id = %(run_id)s"), row_id, columns)
+
+
+def _set(
+    connection: Connection, rows: sql.Composable, run_id: str, columns: dict[str, Any]
+) -> None:
     values = {
         name: Jsonb(value) if name in _JSON_COLUMNS else value for name, value in columns.items()
     }
@@ -87,9 +106,7 @@ def record(connection: Connection, run_id: str, **columns: Any) -> None:
         sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values
     )
     connection.execute(
-        sql.SQL("UPDATE simulation_runs SET {} WHERE id = {}").format(
-            assignments, sql.Placeholder("run_id")
-        ),
+        sql.SQL("UPDATE simulation_runs SET {} WHERE {}").format(assignments, rows),
         {**values, "run_id": run_id},
     )
 
@@ -106,21 +123,28 @@ def record_time(connection: Connection, run_id: str | None, step: str, seconds: 
     """Record how long a step took; nothing in a dry run."""
     if run_id is not None:
         connection.execute(
-            "UPDATE simulation_runs SET timings_s = timings_s || %s WHERE id = %s",
-            (Jsonb({step: round(seconds, 3)}), run_id),
+            sql.SQL(
+                "UPDATE simulation_runs SET timings_s = timings_s || %(taken)s WHERE {}"
+            ).format(ROWS_OF_RUN),
+            {"taken": Jsonb({step: round(seconds, 3)}), "run_id": run_id},
         )
         connection.commit()
 
 
 def outcome(connection: Connection, run_id: str) -> dict[str, Any]:
     """How a run ended, in the words of the webhook; what is not complete has failed."""
-    [(status, file, rows)] = connection.execute(
-        "SELECT status::text, results_file, rows_inserted FROM simulation_runs WHERE id = %s",
-        (run_id,),
+    [(completed, file, rows)] = connection.execute(
+        sql.SQL(
+            """
+            SELECT bool_and(status = 'completed'), min(results_file), sum(rows_inserted)::bigint
+            FROM simulation_runs WHERE {}
+            """
+        ).format(ROWS_OF_RUN),
+        {"run_id": run_id},
     ).fetchall()
-    if status != "completed":
+    if not completed:
         return {"run_id": run_id, "status": "failed", "result_file": None, "record_count": 0}
-    return {"run_id": run_id, "status": status, "result_file": file, "record_count": rows}
+    return {"run_id": run_id, "status": "completed", "result_file": file, "record_count": rows}
 
 
 def fail(connection: Connection, airflow_run_id: str, error: str) -> None:
@@ -149,12 +173,14 @@ def quarantine(connection: Connection, run_id: str, stage: str, rejected: pl.Dat
     rejected : polars.DataFrame
         From :func:`solar_model.intake.split_households`.
     """
+    rows = list(hold(connection, run_id).values())
     connection.execute(
-        "DELETE FROM quarantine WHERE simulation_run_id = %s AND stage = %s", (run_id, stage)
+        "DELETE FROM quarantine WHERE simulation_run_id = ANY(%s) AND stage = %s", (rows, stage)
     )
     with connection.cursor().copy(
         "COPY quarantine (simulation_run_id, stage, user_id, reasons, row_values) FROM STDIN"
     ) as copy:
         # the few rows that were set aside, not the community
         for row in rejected.select("user_id", "reasons", "raw").iter_rows():
-            copy.write_row((run_id, stage, *row))
+            for row_id in rows:
+                copy.write_row((row_id, stage, *row))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from solar_model.errors import ResultsError
 from solar_model.manifest import Manifest
-from solar_model.ticks import parse_tick, results_file_name
 
 
 def require_answer(results: Manifest, asked: Manifest, secret: str | None = None) -> None:
@@ -28,7 +27,7 @@ def require_answer(results: Manifest, asked: Manifest, secret: str | None = None
     if secret is not None:
         results.require_seal(secret)
     expected = {
-        "name": results_file_name(parse_tick(asked.tick)),
+        "name": asked.results_name,
         "tick": asked.tick,
         "steps": asked.steps,
         "rows": asked.rows * asked.steps,

@@ -22,7 +22,6 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import Exchange, NotInExchange
 from solar_model.runner.answers import require_answer
 from solar_model.runner.client import JobStatus, RunnerClient
-from solar_model.ticks import parse_tick, results_file_name
 
 PATIENCE_SECONDS = 15.0
 _SHORTEST_PAUSE_S = 0.25
@@ -107,7 +106,7 @@ async def wait_for_exchange(
     ExchangeAwayError
         When the exchange could not be read for longer than ``patience_s``.
     """
-    name = results_file_name(parse_tick(asked.tick))
+    name = asked.results_name
     last_word = time.time()
     seen: datetime | None = None
     trouble = "nothing there"

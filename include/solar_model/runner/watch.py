@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,10 +14,8 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.runner.work import simulate_file
 from solar_model.settings import settings
-from solar_model.ticks import parse_tick, results_file_name
+from solar_model.ticks import INPUT_NAME, results_of
 from solar_model.webhook import deliver
-
-_INPUT = re.compile(r"users_input_(\d{8})_(\d{6})\.csv")
 
 
 class Watcher:
@@ -72,12 +69,12 @@ class Watcher:
     def pending(self) -> list[tuple[str, datetime]]:
         """Names of input files without results, and when they were written; latest tick first."""
         written = {stored.name: stored.modified for stored in self.exchange.list()}
-        inputs = sorted(filter(_INPUT.fullmatch, written), reverse=True)
+        inputs = sorted(filter(INPUT_NAME.fullmatch, written), reverse=True)
         return [
             (name, written[name])
             for name in inputs
             if (name, written[name]) not in self._given_up
-            and not (_results_of(name) in written and written[_results_of(name)] >= written[name])
+            and not (results_of(name) in written and written[results_of(name)] >= written[name])
         ]
 
     def _simulate(self, name: str, written: datetime) -> bool:
@@ -130,9 +127,5 @@ class Watcher:
 
 
 def _tick_of(name: str) -> str:
-    day, time_of_day = _INPUT.fullmatch(name).groups()  # type: ignore[union-attr]
+    day, time_of_day, _ = INPUT_NAME.fullmatch(name).groups()  # type: ignore[union-attr]
     return datetime.strptime(day + time_of_day, "%Y%m%d%H%M%S").isoformat()
-
-
-def _results_of(name: str) -> str:
-    return results_file_name(parse_tick(_tick_of(name)))

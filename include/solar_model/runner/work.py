@@ -8,7 +8,6 @@ from pathlib import Path
 
 from solar_model.manifest import Manifest
 from solar_model.simulation import run_simulation
-from solar_model.ticks import parse_tick, results_file_name
 
 
 def simulate_file(
@@ -32,7 +31,7 @@ def simulate_file(
         ``weather``, repeats the run, and the request that they answer.
     """
     asked = Manifest.read(households)
-    results = folder / results_file_name(parse_tick(asked.tick))
+    results = folder / asked.results_name
     run_simulation(
         households,
         results,

@@ -14,6 +14,7 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline import households, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
 from solar_model.pipeline.references import Cycle
+from solar_model.pipeline.repetition import seed_of, weather_of
 from solar_model.settings import PROJECT_ROOT, load_settings
 
 QUERY = PROJECT_ROOT / "include" / "sql" / "households.sql"
@@ -205,11 +206,12 @@ def test_an_outage_does_not_reset_the_batteries(backend, tmp_path):
 
 def test_looking_for_a_record_leaves_the_connection_ready_for_the_query(backend, tmp_path):
     add(backend)
-    assert runs.recorded(backend, TICK) == (None, None)
+    assert seed_of(backend, [TICK], None, 3) == 3
     households.query(backend, tick=TICK, sql_file=QUERY, folder=tmp_path)
     run_id = runs.start(backend, tick=TICK, airflow_run_id="x", seed=5)
     runs.record(backend, run_id, weather="0.4")
-    assert runs.recorded(backend, TICK) == (5, "0.4")
+    assert seed_of(backend, [TICK], None, 3) == 5
+    assert weather_of(backend, [TICK], None, "0.9") == "0.4"
 
 
 def test_a_rerun_takes_the_recorded_weather_unless_told_otherwise(backend, tmp_path):

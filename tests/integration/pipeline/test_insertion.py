@@ -35,8 +35,8 @@ def simulated(folder, households=50, steps=1, weather=0.9):
     return read_results(output)
 
 
-def started(connection) -> str:
-    return runs.start(connection, tick=TICK, airflow_run_id=str(uuid4()), seed=1)
+def started(connection, steps=1) -> str:
+    return runs.start(connection, tick=TICK, airflow_run_id=str(uuid4()), seed=1, steps=steps)
 
 
 def stored(connection) -> list[tuple]:
@@ -69,7 +69,7 @@ def test_every_number_arrives_as_it_was_written(connection, tmp_path):
 
 
 def test_rows_past_midnight_lie_in_their_own_day(connection, tmp_path):
-    insert(connection, started(connection), simulated(tmp_path, steps=2))
+    insert(connection, started(connection, steps=2), simulated(tmp_path, steps=2))
     days = connection.execute(
         "SELECT tableoid::regclass::text, count(*) FROM energy_data GROUP BY 1 ORDER BY 1"
     ).fetchall()

@@ -185,7 +185,6 @@ class RecordedSpans:
     name = "recorded"
 
     def __init__(self, spans: Sequence[Mapping[str, Any]], seed: int) -> None:
-        self._recorded = spans
         try:
             self._spans = [
                 _Span(int(first), int(last), open_weather(weather, seed))
@@ -206,8 +205,13 @@ class RecordedSpans:
         raise WeatherError(f"the recorded weather has nothing for {tick_start(tick):%F %R} UTC")
 
     def record(self) -> dict[str, Any]:
-        """The record itself."""
-        return {"spans": self._recorded}
+        """The record, with what was really used where it named a choice."""
+        return {
+            "spans": [
+                {"ticks": [span.first, span.last], "weather": span.provider.record()}
+                for span in self._spans
+            ]
+        }
 
 
 def _from_text(spec: Any) -> Any:

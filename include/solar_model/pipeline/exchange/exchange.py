@@ -24,7 +24,8 @@ LATEST_INPUT = "users_input_latest.csv"
 
 # Also drafts, and the doctor's probes: a process that is killed leaves them behind.
 _OURS = re.compile(r"\.?(users_input|results|solar_doctor)_")
-_INPUT = re.compile(r"users_input_\d")
+# of a whole tick: what is for many ticks, or a part of the community, is nobody's latest
+_INPUT = re.compile(r"users_input_\d{8}_\d{6}\.csv")
 
 
 class Exchange:
@@ -76,7 +77,7 @@ class Exchange:
         manifest = Manifest.read(source)
         manifest.verify(source)
         self._put(source.name, source)
-        if latest and _INPUT.match(source.name) and not self._has_later(manifest):
+        if latest and _INPUT.fullmatch(source.name) and not self._has_later(manifest):
             self._put(LATEST_INPUT, source)
         return FileReference(
             uri=f"{self.url}/{quote(source.name)}",
