@@ -77,6 +77,10 @@ class ResultsError(SolarModelError):
     """Results that fail validation; the message lists every failed check with examples."""
 
 
+class ReplayError(SolarModelError):
+    """A run that, computed again, gave something else than what is stored."""
+
+
 class WeatherError(SolarModelError):
     """A weather provider could not give the weather that was asked for."""
 

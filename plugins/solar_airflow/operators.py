@@ -309,12 +309,15 @@ class InsertResultsOperator(CycleOperator):
             self.log.info("Dry run: nothing is inserted")
             return {"inserted": 0}
         results, given = self.results_path(), self.file("input")
+        manifest = Manifest.read(results)
         inserted = insert(
             connection,
             cycle.run_id,
             read_results(results),
             seed=cycle.seed,
-            weather=Manifest.read(results).weather,
+            weather=manifest.weather,
+            model_version=manifest.model_version,
+            schema_version=manifest.schema_version,
             runner=self.handover["runner"],
             exchange=self.file("uploaded").exchange,
             results_exchange=self.file("results").exchange,

@@ -56,4 +56,4 @@ app = typer.Typer(
 )
 
 # they register on the app
-from solar_model.cli import community, db, doctor, health, runner  # noqa: E402, F401
+from solar_model.cli import community, db, doctor, health, replay, runner  # noqa: E402, F401

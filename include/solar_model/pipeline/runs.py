@@ -184,3 +184,12 @@ def quarantine(connection: Connection, run_id: str, stage: str, rejected: pl.Dat
         for row in rejected.select("user_id", "reasons", "raw").iter_rows():
             for row_id in rows:
                 copy.write_row((row_id, stage, *row))
+
+
+def set_aside(connection: Connection, run_id: str) -> list[str]:
+    """Users whose results were set aside in a run; the caller ends the transaction."""
+    found = connection.execute(
+        "SELECT user_id FROM quarantine WHERE simulation_run_id = %s AND stage = 'results'",
+        (run_id,),
+    )
+    return [user_id for (user_id,) in found]
