@@ -15,6 +15,7 @@ RUN python3 include/solar_stack/environment.py run
 COPY include/ include/
 COPY plugins/ plugins/
 COPY dags/ dags/
+COPY docs/runbook.md docs/
 RUN .venv/bin/python -m compileall -q -j 0 include plugins dags
 
 FROM ${BASE_IMAGE}

@@ -41,6 +41,7 @@ from airflow.sdk import (
     TriggerRule,
 )
 
+from solar_airflow import alerts
 from solar_airflow import operators as solar
 from solar_airflow.simulation import RunSimulationOperator
 
@@ -71,7 +72,8 @@ with DAG(
     dagrun_timeout=timedelta(minutes=14),
     doc_md=__doc__,
     tags=["solar", "simulation"],
-    on_failure_callback=solar.record_timeout,
+    on_failure_callback=[solar.record_timeout, alerts.tell_timeout],
+    deadline=alerts.deadline(),
     default_args={
         "owner": "solar",
         "retries": 3,
@@ -80,7 +82,7 @@ with DAG(
         "max_retry_delay": timedelta(minutes=2),
         "retry_policy": RETRY_POLICY,
         "execution_timeout": timedelta(minutes=2),
-        "on_failure_callback": solar.record_failure,
+        "on_failure_callback": [solar.record_failure, alerts.tell_failure],
     },
     params={
         "weather": Param(

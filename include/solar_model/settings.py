@@ -7,6 +7,7 @@ Connections (Postgres, mail, Google) are Airflow's and are read from ``AIRFLOW_C
 from __future__ import annotations
 
 from datetime import timedelta
+from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -129,6 +130,17 @@ class Settings(BaseSettings):
         gt=timedelta(0),
         description="A cycle that is not finished this long after it was due is late (PT5M).",
     )
+    alert_emails: str | None = Field(
+        None,
+        description="Who is told when something goes wrong: e-mail addresses, separated by "
+        "commas; without it nobody is.",
+    )
+    alert_quarantine_ratio: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="A run that sets aside more than this share of its households is an alert.",
+    )
     metrics_token: SecretStr | None = Field(
         None,
         min_length=SHORTEST_SECRET,
@@ -147,10 +159,23 @@ class Settings(BaseSettings):
             ) from error
         return name
 
+    @field_validator("alert_emails")
+    @classmethod
+    def _addresses(cls, text: str | None) -> str | None:
+        wrong = [name for name in _listed(text) if parseaddr(name)[1] != name or "@" not in name]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not an e-mail address")
+        return text
+
+    @property
+    def alert_recipients(self) -> tuple[str, ...]:
+        """E-mail addresses of those who are told when something goes wrong."""
+        return _listed(self.alert_emails)
+
     @property
     def runner_url_list(self) -> tuple[str, ...]:
         """URLs of the HTTP runners in order of preference."""
-        return tuple(url.strip() for url in (self.runner_urls or "").split(",") if url.strip())
+        return _listed(self.runner_urls)
 
     def require_runner_secret(self) -> str:
         """The key that runners and the pipeline share.
@@ -176,13 +201,16 @@ class Settings(BaseSettings):
     @property
     def exchange_urls(self) -> tuple[str, ...]:
         """URLs of the exchanges in order of preference, or of the folder below ``home``."""
-        named = tuple(url.strip() for url in (self.exchanges or "").split(",") if url.strip())
-        return named or ((self.home / "exchange").absolute().as_uri(),)
+        return _listed(self.exchanges) or ((self.home / "exchange").absolute().as_uri(),)
 
     @property
     def work_dir(self) -> Path:
         """Folder of a cycle's temporary files on the machine that works on it."""
         return self.home / "work"
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(item.strip() for item in (text or "").split(",") if item.strip())
 
 
 @lru_cache(maxsize=1)

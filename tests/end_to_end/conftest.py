@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import ROOT
+from tests.support.mailbox import RECIPIENTS, Mailbox, mailbox
 
 from solar_model.settings import Settings, load_settings
 from solar_stack.api import AirflowApi
@@ -50,6 +51,7 @@ class Cycle:
     conninfo: str
     query: Path
     webhook: Webhook
+    mailbox: Mailbox
     password: str
     viewer_password: str
 
@@ -79,11 +81,11 @@ class Cycle:
             time.sleep(0.2)
         return str(found[-1]["dag_run_id"])
 
-    def wait(self, run_id: str) -> str:
+    def wait(self, run_id: str, dag: str = DAG) -> str:
         """State of a run once it has ended."""
         deadline = time.monotonic() + CYCLE_SECONDS
         while time.monotonic() < deadline:
-            state = self.api.run(DAG, run_id)["state"]
+            state = self.api.run(dag, run_id)["state"]
             if state in ("success", "failed"):
                 return state
             time.sleep(0.2)
@@ -132,8 +134,9 @@ def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cy
     shutil.copy(ROOT / "include" / "sql" / "households.sql", query)
     with contextlib.ExitStack() as running:
         webhook = running.enter_context(listening())
+        post = running.enter_context(mailbox())
         with pytest.MonkeyPatch.context() as patch:
-            patch_environment(patch, query, webhook, **variables)
+            patch_environment(patch, query, webhook, post, **variables)
             settings = load_settings(home=home, port=port or free_port(), postgres_port=free_port())
             stack = Stack(settings, Signals())
             api = running.enter_context(stack.up())
@@ -141,7 +144,7 @@ def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cy
         api.unpause(DAG)
         drawn = stack.state.secrets()
         logins = drawn.admin_password, drawn.viewer_password
-        yield Cycle(api, settings, stack.solar, query, webhook, *logins)
+        yield Cycle(api, settings, stack.solar, query, webhook, post, *logins)
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +154,7 @@ def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
 
 
 def patch_environment(
-    patch: pytest.MonkeyPatch, query: Path, webhook: Webhook, **variables: str
+    patch: pytest.MonkeyPatch, query: Path, webhook: Webhook, post: Mailbox, **variables: str
 ) -> None:
     """Variables that the stack takes over when it starts; other tests never see them."""
     for name in [n for n in os.environ if n.startswith(("AIRFLOW", "SOLAR_"))]:
@@ -161,5 +164,9 @@ def patch_environment(
     patch.setenv("SOLAR_NOTIFY_SECRET", "a key that both sides know")
     patch.setenv("SOLAR_WEATHER", "stochastic")
     patch.setenv("SOLAR_METRICS_TOKEN", METRICS_TOKEN)
+    patch.setenv("SOLAR_ALERT_EMAILS", RECIPIENTS)
+    patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", post.connection)
+    # no cycle keeps it, so that the deadline of each scheduled one is missed
+    patch.setenv("SOLAR_CYCLE_LIMIT", "PT1S")
     for name, value in variables.items():
         patch.setenv(name, value)

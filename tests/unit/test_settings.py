@@ -45,6 +45,7 @@ def test_variables_are_read_and_empty_ones_count_as_absent(monkeypatch):
         ("SOLAR_SITE_LATITUDE_DEG", "95"),
         ("SOLAR_SITE_TIMEZONE", "Middle/Earth"),
         ("SOLAR_SEED", "lucky"),
+        ("SOLAR_ALERT_EMAILS", "night@example.org, nobody"),
         ("SOLAR_SEED", "9223372036854775808"),
     ],
 )

@@ -29,6 +29,18 @@ Connection = psycopg.Connection[Any]
 
 # The DAG whose runs these are.
 CYCLE_DAG = "solar_simulation"
+# Its tasks, in the order in which they run.
+CYCLE_TASKS = (
+    "query_households",
+    "write_input_csv",
+    "upload_input",
+    "run_simulation",
+    "download_results",
+    "validate_results",
+    "insert_results",
+    "notify",
+    "clean_up",
+)
 
 _JSON_COLUMNS = {"weather", "timings_s"}
 

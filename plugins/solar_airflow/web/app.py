@@ -7,11 +7,12 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse, Response
 
-from solar_airflow.web import dashboard, health
+from solar_airflow.web import dashboard, health, runbook
 
 app = FastAPI(title="Community solar", docs_url=None, redoc_url=None, openapi_url=None)
 app.include_router(health.router)
 app.include_router(dashboard.router)
+app.include_router(runbook.router)
 
 
 @app.exception_handler(HTTPException)

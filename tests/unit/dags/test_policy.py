@@ -11,19 +11,10 @@ from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
 from docs.scripts.dag_reference import PAGE, page
 from tests.conftest import ROOT
 
+from solar_model.pipeline.runs import CYCLE_TASKS
+
 TAGS = {"solar", "simulation", "monitoring", "maintenance", "backfill"}
 FAILURE = "say what its failure means to users and what to do: **When it fails**, …"
-CYCLE = [
-    "query_households",
-    "write_input_csv",
-    "upload_input",
-    "run_simulation",
-    "download_results",
-    "validate_results",
-    "insert_results",
-    "notify",
-    "clean_up",
-]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +60,7 @@ def test_every_task_keeps_the_rules(bag):
 
 def test_the_cycle_is_the_nine_tasks_in_order(bag):
     dag = bag.dags["solar_simulation"]
-    assert [task.task_id for task in dag.topological_sort()] == CYCLE
+    assert [task.task_id for task in dag.topological_sort()] == list(CYCLE_TASKS)
     assert type(dag.timetable) is CronTriggerTimetable
     assert dag.timetable.expression == "*/15 * * * *"
 

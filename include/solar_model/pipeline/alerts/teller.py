@@ -1,0 +1,116 @@
+"""Telling the operator: what was not told yet is mailed; who tells can fail, and nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from solar_model.errors import SolarModelError
+from solar_model.pipeline.alerts import states
+from solar_model.pipeline.alerts.mail import compose, compose_outage
+from solar_model.pipeline.alerts.post import post
+from solar_model.pipeline.alerts.situation import situation
+from solar_model.pipeline.alerts.states import Observation
+from solar_model.pipeline.connections import Lookup
+from solar_model.settings import Settings
+
+_NOBODY = "SOLAR_ALERT_EMAILS is not set"
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Who is told, by which mail server, and where the links lead.
+
+    Attributes
+    ----------
+    config : Settings
+        Names the recipients.
+    connections : callable
+        Gives the text form of an Airflow connection by its id.
+    address : str
+        Of the Airflow UI.
+    """
+
+    config: Settings
+    connections: Lookup
+    address: str
+
+    def tell(
+        self, connection: psycopg.Connection[Any], observations: Iterable[Observation]
+    ) -> str | None:
+        """Record what was observed, and mail every state whose begin or end was not told.
+
+        Returns
+        -------
+        str or None
+            Why a mail could not be delivered; None when all is told. What was not told is tried
+            again by whoever tells next.
+        """
+        states.record(connection, observations)
+        while True:
+            with connection.transaction():
+                alert = states.next_untold(connection)
+                if alert is None:
+                    return None
+                if not self.config.alert_recipients:
+                    states.told(connection, alert, _NOBODY)
+                    continue
+                around = situation(connection, alert.facts, self.config)
+                mail = compose(alert, around, self.address, self.config.alert_recipients)
+                try:
+                    post(mail, self.connections)
+                except SolarModelError as error:
+                    states.not_told(connection, alert, str(error))
+                    return str(error)
+                states.told(connection, alert)
+
+    def tell_outage(self, problem: str) -> str | None:
+        """Mail that the database cannot be reached, unless somebody has.
+
+        A file remembers it, since the table cannot. Returns why the mail could not be delivered.
+        """
+        begun_at = datetime.now(tz=UTC)
+        try:
+            self.config.work_dir.mkdir(parents=True, exist_ok=True)
+            with self._note.open("x") as note:
+                json.dump({"begun_at": begun_at.isoformat(), "problem": problem}, note)
+        except FileExistsError:
+            return None
+        trouble = self._post_outage(begun_at, problem, over=False)
+        if trouble:
+            self._note.unlink(missing_ok=True)  # the next one tries again
+        return trouble
+
+    def tell_outage_is_over(self) -> str | None:
+        """Mail that the database can be reached again, if somebody was told that it could not."""
+        try:
+            note = json.loads(self._note.read_text())
+        except FileNotFoundError:
+            return None
+        begun_at = datetime.fromisoformat(note["begun_at"])
+        trouble = self._post_outage(begun_at, note["problem"], over=True)
+        if not trouble:
+            self._note.unlink(missing_ok=True)
+        return trouble
+
+    @property
+    def _note(self) -> Path:
+        return self.config.work_dir / "database-is-away.json"
+
+    def _post_outage(self, begun_at: datetime, problem: str, *, over: bool) -> str | None:
+        if not self.config.alert_recipients:
+            return None
+        mail = compose_outage(
+            begun_at, problem, self.address, self.config.alert_recipients, over=over
+        )
+        try:
+            post(mail, self.connections)
+        except SolarModelError as error:
+            return str(error)
+        return None
