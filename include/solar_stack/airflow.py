@@ -45,6 +45,8 @@ TUNING = {
 # that much goes by before the tasks of a dead worker are started again elsewhere.
 FLEET_TUNING = {
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
+    # the tasks are forks of a worker that has imported what they need
+    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": '{"imports": ["solar_airflow.preloaded"]}',
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",

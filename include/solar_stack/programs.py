@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
+from typing import NamedTuple
 
 from solar_stack.errors import StackError
 from solar_stack.show import say, step
@@ -18,19 +20,42 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def redis() -> str | None:
+    """Path of the installed Redis server; None when there is none."""
+    return shutil.which("redis-server")
+
+
+class Program(NamedTuple):
+    """What a layer of the tests needs: how it is found, and Debian's package that brings it."""
+
+    find: Callable[[], str | None]
+    name: str
+    package: str
+    tests: str
+
+
+PROGRAMS = (
+    Program(browser, "Chromium", "chromium", "in a browser"),
+    Program(redis, "Redis", "redis-server", "with Celery workers"),
+)
+
+
 def programs(_signals: Signals) -> int:
     """Install what is missing, on Debian as root; elsewhere say which tests will not run."""
-    if browser():
+    missing = [program for program in PROGRAMS if not program.find()]
+    if not missing:
         return 0
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        say(
-            "! No Chromium: the tests in a browser will not run. Install it, on Debian with: "
-            "sudo apt-get install chromium",
-            "yellow",
-        )
+        for program in missing:
+            say(
+                f"! No {program.name}: the tests {program.tests} will not run. Install it, on "
+                f"Debian with: sudo apt-get install {program.package}",
+                "yellow",
+            )
         return 0
-    with step("Installing Chromium for the tests in a browser"):
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+    with step(f"Installing {' and '.join(program.name for program in missing)} for the tests"):
+        packages = [program.package for program in missing]
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
             done = subprocess.run(
                 ["apt-get", "--quiet=2", *command],
                 env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},

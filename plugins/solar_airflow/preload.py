@@ -11,6 +11,7 @@ import logging
 import sys
 import time
 
+from airflow.configuration import conf
 from airflow.listeners import hookimpl
 
 from solar_model.pipeline.suite import great_expectations
@@ -40,8 +41,8 @@ _HEAVY = (
 
 @hookimpl
 def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name for it
-    """Preload in the scheduler (its LocalExecutor forks) and in Celery workers (they fork too)."""
-    if sys.argv[1:2] in (["scheduler"], ["celery"]):
+    """Preload where tasks are forks of the scheduler; ``preloaded`` is for Celery workers."""
+    if sys.argv[1:2] == ["scheduler"] and "LocalExecutor" in conf.get("core", "executor"):
         preload()
 
 

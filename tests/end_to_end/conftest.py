@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -128,7 +128,12 @@ def listening() -> Iterator[Webhook]:
 
 
 @contextmanager
-def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cycle]:
+def booted(
+    home: Path,
+    port: int | None = None,
+    make: Callable[[Settings, Signals], Stack] = Stack,
+    **variables: str,
+) -> Iterator[Cycle]:
     """A stack of its own, with settings of its own."""
     query = home / "households.sql"
     shutil.copy(ROOT / "include" / "sql" / "households.sql", query)
@@ -138,7 +143,7 @@ def booted(home: Path, port: int | None = None, **variables: str) -> Iterator[Cy
         with pytest.MonkeyPatch.context() as patch:
             patch_environment(patch, query, webhook, post, **variables)
             settings = load_settings(home=home, port=port or free_port(), postgres_port=free_port())
-            stack = Stack(settings, Signals())
+            stack = make(settings, Signals())
             api = running.enter_context(stack.up())
         wait_for_dag(stack, api, Signals())
         api.unpause(DAG)

@@ -13,9 +13,11 @@ from typing import Any
 
 import boto3
 
+from solar_stack import programs
 from solar_stack.ports import free_port
 
 START_SECONDS = 60
+PYTHON = (sys.executable, "-m")
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def gcs(bucket: str) -> Iterator[int]:
     """Port of a Cloud Storage emulator with a bucket."""
     port = free_port()
     command = ["gcp_storage_emulator", "start", "--in-memory", f"--default-bucket={bucket}"]
-    with _running([*command, "--host=127.0.0.1", f"--port={port}"], port):
+    with _running([*PYTHON, *command, "--host=127.0.0.1", f"--port={port}"], port):
         yield port
 
 
@@ -31,8 +33,19 @@ def gcs(bucket: str) -> Iterator[int]:
 def s3(bucket: str, secret: str) -> Iterator[int]:
     """Port of moto's S3 with a bucket."""
     port = free_port()
-    with _running(["moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
+    with _running([*PYTHON, "moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
         s3_client(port, secret).create_bucket(Bucket=bucket)
+        yield port
+
+
+@contextmanager
+def redis(password: str) -> Iterator[int]:
+    """Port of a Redis that keeps nothing."""
+    port, program = free_port(), programs.redis()
+    assert program
+    settings = {"bind": "127.0.0.1", "port": port, "save": '""', "requirepass": password}
+    given = "".join(f"{name} {value}\n" for name, value in settings.items())
+    with _running([program, "-"], port, given):
         yield port
 
 
@@ -48,19 +61,24 @@ def s3_client(port: int, secret: str) -> Any:
 
 
 @contextmanager
-def _running(module: list[str], port: int) -> Iterator[None]:
+def _running(command: list[str], port: int, given: str = "") -> Iterator[None]:
     process = subprocess.Popen(
-        [sys.executable, "-m", *module],
+        command,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         # moto itself looks for an account
         env={**os.environ, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
+        text=True,
     )
+    assert process.stdin
+    process.stdin.write(given)
+    process.stdin.close()
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _answers(port):
-            assert process.poll() is None, f"{module} ended"
-            assert time.monotonic() < deadline, f"{module} does not answer"
+            assert process.poll() is None, f"{command} ended"
+            assert time.monotonic() < deadline, f"{command} does not answer"
             time.sleep(0.05)
         yield
     finally:
