@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from solar_model.contracts import Results, UsersInput
+from solar_model.contracts import Breach, Results, UsersInput
 from solar_model.errors import InputError, ResultsError
 from solar_model.files import Place, read_text, read_users
 from solar_model.intake import broken_rules
@@ -123,6 +123,37 @@ def validate_results(
         frame, found = broken_rules(Results, raw)
     except InputError as error:
         return Report((Failure("readable", str(error)),))
+    failures = _of_the_contract(raw, frame, found)
+    if households is not None:
+        users, broken = broken_rules(UsersInput, _rows_of(households, read_users))
+        if broken:
+            raise InputError("the households break their own contract", expected=broken[0].expected)
+        ticks = _known_ticks(frame["timestamp"].drop_nulls().unique().sort())
+        beside = beside_systems(frame, users, ticks, settings())
+        failures += _against(_numbered(frame), users, beside)
+    return Report(tuple(failures))
+
+
+def failed_checks(results: pl.DataFrame, users: pl.DataFrame, beside: pl.DataFrame) -> Report:
+    """The same for results and households that were read by this package.
+
+    Parameters
+    ----------
+    results : polars.DataFrame
+        As `read_results` reads them.
+    users : polars.DataFrame
+        As `read_users` reads them.
+    beside : polars.DataFrame
+        Both, from :func:`solar_model.physics.beside_systems`.
+    """
+    frame, found = broken_rules(Results, results)
+    failures = _of_the_contract(results, frame, found)
+    return Report((*failures, *_against(_numbered(frame), users, beside)))
+
+
+def _of_the_contract(
+    raw: pl.DataFrame, frame: pl.DataFrame, found: Sequence[Breach]
+) -> list[Failure]:
     numbered = _numbered(frame)
     failures = [
         Failure(
@@ -135,9 +166,7 @@ def validate_results(
     ]
     if frame.is_empty():
         failures.append(Failure("not_empty", "expected at least one row"))
-    if households is not None:
-        failures.extend(_against(numbered, _rows_of(households, read_users)))
-    return Report(tuple(failures))
+    return failures
 
 
 def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
@@ -172,11 +201,8 @@ def _from_pandas(column: Any, name: str) -> pl.Series:
     return values.alias(name)
 
 
-def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure]:
+def _against(results: pl.DataFrame, users: pl.DataFrame, beside: pl.DataFrame) -> Iterator[Failure]:
     """Checks that need to know who was simulated, with which system."""
-    users, broken = broken_rules(UsersInput, raw_users)
-    if broken:
-        raise InputError("the households break their own contract", expected=broken[0].expected)
     ticks = results.select(pl.col("timestamp").drop_nulls().unique().sort())
     absent = (
         users.select("user_id")
@@ -185,7 +211,6 @@ def _against(results: pl.DataFrame, raw_users: pl.DataFrame) -> Iterator[Failure
     )
     if len(absent):
         yield Failure("coverage", "expected every household in every tick", absent)
-    beside = beside_systems(results, users, _known_ticks(ticks["timestamp"]), settings())
     strangers = results.filter(beside["battery_capacity_kwh"].is_null())
     if len(strangers):
         yield Failure("stranger", "expected only households of the input", strangers)

@@ -19,6 +19,7 @@ from solar_model.pipeline.suite import great_expectations
 log = logging.getLogger(__name__)
 
 _HEAVY = (
+    "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "pandas",
     "pandera.polars",

@@ -12,7 +12,7 @@ from solar_model.errors import ResultsError
 from solar_model.physics import beside_systems
 from solar_model.pipeline.suite import Asked, Validation, evidence, validate
 from solar_model.settings import settings
-from solar_model.validation import validate_results
+from solar_model.validation import failed_checks
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,13 @@ def judge(results: pl.DataFrame, households: pl.DataFrame, asked: Asked) -> Verd
     results : polars.DataFrame
         As :func:`solar_model.files.read_results` reads them.
     households : polars.DataFrame
-        The input that they were computed from.
+        The input that they were computed from, as :func:`solar_model.files.read_users` reads it.
     asked : Asked
         What the file must answer.
     """
-    validation = validate(
-        evidence(beside_systems(results, households, asked.ticks, settings()), asked.ticks), asked
-    )
-    failures = [str(failure) for failure in validate_results(results, households)]
+    beside = beside_systems(results, households, asked.ticks, settings())
+    validation = validate(evidence(beside, asked.ticks), asked)
+    failures = [str(failure) for failure in failed_checks(results, households, beside)]
     failures += _other_ticks(results, asked.ticks)
     failures += validation.blocking
     refusal = (
@@ -63,5 +62,5 @@ def judge(results: pl.DataFrame, households: pl.DataFrame, asked: Asked) -> Verd
 
 
 def _other_ticks(results: pl.DataFrame, ticks: Sequence[datetime]) -> list[str]:
-    found = set(results["timestamp"].drop_nulls()) - set(ticks)
+    found = set(results["timestamp"].drop_nulls().unique()) - set(ticks)
     return [f"timestamp: expected the tick that was asked for, found {min(found)}"] if found else []

@@ -105,13 +105,14 @@ def evidence(beside: pl.DataFrame, ticks: Sequence[datetime]) -> pl.DataFrame:
         Ticks that were asked for.
     """
     asked = pl.Series(ticks, dtype=pl.Datetime("us", "UTC")).implode()
+    # marks as float64: other columns Great Expectations compares one Python number at a time
     return beside.select(
         *ENERGIES,
         *(residual.alias(f"{name}_residual_kwh") for name, (residual, _) in RESIDUALS.items()),
         *(rule.headroom_kwh.alias(f"{rule.name}_headroom_kwh") for rule in RULES),
-        known_household=pl.col("battery_capacity_kwh").is_not_null().cast(pl.Int8),
-        asked_tick=pl.col("timestamp").is_in(asked).fill_null(False).cast(pl.Int8),
-        repeated=pl.struct("user_id", "timestamp").is_duplicated().cast(pl.Int8),
+        known_household=pl.col("battery_capacity_kwh").is_not_null().cast(pl.Float64),
+        asked_tick=pl.col("timestamp").is_in(asked).fill_null(False).cast(pl.Float64),
+        repeated=pl.struct("user_id", "timestamp").is_duplicated().cast(pl.Float64),
     )
 
 
