@@ -125,6 +125,12 @@ class Settings(BaseSettings):
         "/solar-runner/results; without it they are only asked.",
     )
 
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        min_length=SHORTEST_SECRET,
+        description="Key of the names that users have in logs, the same on every machine; without "
+        "it each machine draws its own, kept below SOLAR_HOME.",
+    )
     cycle_limit: timedelta = Field(
         timedelta(minutes=5),
         gt=timedelta(0),

@@ -22,6 +22,7 @@ from solar_model.errors import SolarModelError
 from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.pseudonyms import pseudonymised, users_hidden
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick, past_ticks_of_day, timestamp_text
 
@@ -71,6 +72,7 @@ class QueryHouseholdsOperator(BaseOperator):
         """Look again whose turn it is."""
         return self.execute(context)
 
+    @users_hidden()
     def execute(self, context: Context) -> Handover:
         """Return the cycle and the references of the two files of the snapshot."""
         from solar_model.pipeline import households
@@ -154,6 +156,7 @@ class CycleOperator(BaseOperator):
         super().__init__(**kwargs)
         self.handover = handover
 
+    @users_hidden()
     def execute(self, context: Context) -> Handover:
         """Do the step, record how long it took, and hand over."""
         step_back(context)
@@ -429,4 +432,4 @@ def _record(airflow_run_id: str, error: str) -> None:
     kept = work_folders.folder_of(airflow_run_id, settings().work_dir)
     log.error("The temporary files of the cycle are kept for a look in %s", kept)
     with open_database() as connection:
-        runs.fail(connection, airflow_run_id, error)
+        runs.fail(connection, airflow_run_id, pseudonymised(error))

@@ -28,6 +28,7 @@ from solar_model.errors import (
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runners, runs, transfers
 from solar_model.pipeline.references import FileReference
+from solar_model.pseudonyms import users_hidden
 from solar_model.settings import settings
 
 LOCAL, EXCHANGE = "local", "exchange"
@@ -41,6 +42,7 @@ _JOB = "job"
 class RunSimulationOperator(CycleOperator):
     """Have the tick simulated by whom the settings name."""
 
+    @users_hidden()
     def execute(self, context: Context) -> Handover:
         """Simulate here, or ask a runner and defer; a retry goes back to the runner it asked."""
         step_back(context)
@@ -59,6 +61,7 @@ class RunSimulationOperator(CycleOperator):
             self._defer_to(EXCHANGE, context, began, tried=[])
         return self._ask_next(context, began, tried=[])
 
+    @users_hidden()
     def resume(
         self,
         context: Context,

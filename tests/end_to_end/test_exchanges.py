@@ -14,6 +14,13 @@ from tests.support import servers
 pytestmark = pytest.mark.end_to_end
 
 SECRET = "aws-hunter2"
+KNOWN = {
+    "SOLAR_RUNNER_SECRET": "runner-hunter2-runner",
+    "SOLAR_NOTIFY_SECRET": "notify-hunter2-notify",
+    "SOLAR_METRICS_TOKEN": "metrics-hunter2-metrics",
+    "SOLAR_PSEUDONYM_KEY": "pseudonym-hunter2-pseudonym",
+}
+SECRETS = [SECRET, *KNOWN.values()]
 EXCHANGE = "s3://community/cycle"
 NOON = "2024-06-11T17:00:00Z"
 
@@ -29,6 +36,7 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
             "extra": {"endpoint_url": f"http://127.0.0.1:{port}"},
         }
         variables = {
+            **KNOWN,
             "SOLAR_EXCHANGES": f"gs://nobodys-bucket,{EXCHANGE}",
             "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(account),
             "GOOGLE_APPLICATION_CREDENTIALS": "",
@@ -52,19 +60,27 @@ def test_the_second_exchange_carries_the_cycle_and_no_secret_is_told(away):
     told = [away.sql("SELECT to_jsonb(run)::text FROM simulation_runs run")[0][0]]
     for task in away.task_states(run_id):
         path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances/{task}"
-        xcom = away.api.request("GET", f"{path}/xcomEntries/return_value", missing_ok=True)
-        told.append(json.dumps(xcom))
-        told.append(json.dumps(away.api.request("GET", f"{path}/logs/1")))
+        # the log, what is handed on, and what the UI shows of a task
+        for part in ("logs/1", "xcomEntries/return_value", ""):
+            seen = away.api.request("GET", f"{path}/{part}".rstrip("/"), missing_ok=True)
+            told.append(json.dumps(seen))
+    for page in (f"dags/{DAG}/details", f"dags/{DAG}/dagRuns/{run_id}", "eventLogs"):
+        told.append(json.dumps(away.api.request("GET", page)))
     assert any("there are no credentials for Google" in text for text in told)
-    assert not any(SECRET in text for text in told)
-    assert files_with(SECRET, away.settings.home) == []
+    assert [secret for secret in SECRETS for text in told if secret in text] == []
+    files = [path for path in away.settings.home.rglob("*") if path.is_file()]
+    logs = [path for path in files if path.suffix == ".log"]
+    assert logs and [path for path in files if holds(path, SECRETS)] == []
+    # and nobody is named where people look who may not know who lives how
+    users = [user for (user,) in away.sql("SELECT id::text FROM users")]
+    assert len(users) == 1000
+    assert [path for path in logs if holds(path, users)] == []
+    assert [user for user in users for text in told if user in text] == []
 
 
-def files_with(secret: str, folder: Path) -> list[Path]:
-    """Every file of a stack is looked at: logs, records of processes, temporary files."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".log" for path in files)
-    return [path for path in files if secret.encode() in path.read_bytes()]
+def holds(path: Path, texts: list[str]) -> bool:
+    content = path.read_bytes()
+    return any(text.encode() in content for text in texts)
 
 
 def test_the_doctor_says_what_is_wrong(away):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
-from solar_airflow.operators import QueryHouseholdsOperator
+from solar_airflow.operators import CycleOperator, QueryHouseholdsOperator, record_failure
+from solar_model.errors import InputError
 from solar_model.pipeline.backend import load_sample
+from solar_model.pseudonyms import pseudonym
 from solar_model.settings import load_settings
 
+USER = "0191e3a2-7c1d-7b5a-9f00-1a2b3c4d5e6f"
 TICK = datetime(2024, 9, 11, 14, 15, tzinfo=UTC)
 
 
@@ -41,3 +45,29 @@ def test_the_seed_that_is_asked_for_is_used(query, dry_run, asked, used):
     handover = query(seed=asked, dry_run=dry_run)
     assert handover["cycle"]["seed"] == used
     assert handover["households"]["rows"] == 3
+
+
+class NamesAUser(CycleOperator):
+    """Finds something wrong with a user."""
+
+    def step(self, *_):
+        raise InputError("the household is broken", line=4, column="user_id", value=USER)
+
+
+def test_who_is_in_trouble_is_told_by_a_pseudonym(query, database, monkeypatch, caplog, tmp_path):
+    monkeypatch.setenv("SOLAR_HOME", str(tmp_path))
+    handover = query()
+    with pytest.raises(InputError, match=f"line 4.*{pseudonym(USER)}") as caught:
+        NamesAUser(task_id="a_step", handover=handover).execute(
+            {"dag_run": SimpleNamespace(run_type="manual")}
+        )
+    task = SimpleNamespace(task_id="a_step")
+    monkeypatch.setattr("solar_airflow.operators.open_database", lambda: database.connect())
+    raw = InputError("the household is broken", column="user_id", value=USER)
+    for error in (caught.value, raw):
+        record_failure({"run_id": "manual", "task_instance": task, "exception": error})
+    with database.connect() as connection:
+        [(told,)] = connection.execute("SELECT error FROM simulation_runs").fetchall()
+    assert pseudonym(USER) in told
+    trace = "".join(traceback.format_exception(caught.value))
+    assert USER not in told + trace + caplog.text

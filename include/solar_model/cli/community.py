@@ -1,4 +1,7 @@
-"""``solar sample``, ``simulate``, ``validate`` and ``plot``: the model from the command line."""
+"""``solar sample``, ``simulate``, ``validate``, ``plot``: the model from the command line.
+
+And ``pseudonym``, which finds a user in the logs.
+"""
 
 from __future__ import annotations
 
@@ -134,3 +137,19 @@ def _progress(steps: int) -> Iterator[Callable[[int], object]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("Simulating ticks", total=steps)
         yield lambda done: progress.update(task, completed=done)
+
+
+@app.command()
+def pseudonym(
+    user_ids: Annotated[list[str], typer.Argument(help="Ids as they are in the database.")],
+) -> None:
+    """Tell what users are called in the logs of this machine.
+
+    Names are made with SOLAR_PSEUDONYM_KEY, or with the key that this machine keeps.
+
+    Example: solar pseudonym 0191e3a2-7c1d-7b5a-9f00-1a2b3c4d5e6f
+    """
+    from solar_model import pseudonyms
+
+    for user_id in user_ids:
+        typer.echo(f"{user_id} {pseudonyms.pseudonym(user_id)}")

@@ -26,6 +26,7 @@ from solar_model.errors import (
 )
 from solar_model.files import atomic_write
 from solar_model.manifest import Manifest
+from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.answers import require_answer
 from solar_model.runner.protocol import sign_request
 
@@ -240,14 +241,15 @@ def _status(answer: httpx.Response) -> JobStatus:
     if not answer.is_success:
         words = content.get("error") if isinstance(content, dict) else None
         kind = RunnerRefusedError if answer.status_code in _REFUSALS and words else RunnerError
-        raise kind(f"the runner answered {answer.status_code}: {words or answer.reason_phrase}")
+        said = pseudonymised(str(words or answer.reason_phrase))
+        raise kind(f"the runner answered {answer.status_code}: {said}")
     try:
         job = JobStatus(
             id=content["job"],
             status=content["status"],
             results=TypeAdapter(Manifest | None).validate_python(content["manifest"]),
             results_url=content["results_url"],
-            error=content["error"],
+            error=content["error"] and pseudonymised(content["error"]),
         )
         if job.status in _STATES:
             return job

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from solar_model import __version__
 from solar_model.community.weather.specs import open_weather
 from solar_model.errors import InputError, SignatureError, SolarModelError, WeatherError
+from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError
 from solar_model.runner.protocol import Gatekeeper, sign_link, verify_link
 from solar_model.runner.uploads import Asked, receive
@@ -171,7 +172,8 @@ def _announcer(secret: str) -> Callable[[Job, str | None], None]:
             log.warning("Job %s: not announced: %s", job.id, problem)
 
     def finished(job: Job, callback_url: str | None) -> None:
-        log.info("Job %s: %s%s", job.id, job.status, f": {job.error}" if job.error else "")
+        error = f": {pseudonymised(job.error)}" if job.error else ""
+        log.info("Job %s: %s%s", job.id, job.status, error)
         if callback_url:
             # the next job does not wait for somebody who does not answer
             Thread(target=tell, args=(job, callback_url), daemon=True).start()

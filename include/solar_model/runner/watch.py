@@ -12,6 +12,7 @@ from pathlib import Path
 from solar_model.errors import SolarModelError, TransferError
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
+from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.work import simulate_file
 from solar_model.settings import settings
 from solar_model.ticks import INPUT_NAME, results_of
@@ -123,7 +124,7 @@ class Watcher:
             self._tell(f"{name}: not announced: {problem}")
 
     def _tell(self, line: str) -> None:
-        self._say(f"{datetime.now(tz=UTC):%H:%M:%S} {line}")
+        self._say(f"{datetime.now(tz=UTC):%H:%M:%S} {pseudonymised(line)}")
 
 
 def _tick_of(name: str) -> str:

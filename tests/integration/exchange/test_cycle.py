@@ -6,6 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.integration.exchange.conftest import AWS_SECRET
@@ -23,6 +24,7 @@ from solar_model.settings import settings
 
 pytestmark = pytest.mark.slow
 
+MANUAL = {"dag_run": SimpleNamespace(run_type="manual")}
 TICK = "2024-09-11T14:15:00"
 INPUT, RESULTS = "users_input_20240911_141500.csv", "results_20240911_1415.csv"
 
@@ -115,4 +117,4 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
 
 
 def execute(operator: type, handover: dict) -> dict:
-    return operator(task_id="step", handover=handover).execute({})
+    return operator(task_id="step", handover=handover).execute(MANUAL)
