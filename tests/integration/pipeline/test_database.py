@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
-
-import pytest
-import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from uuid import uuid4
 
 from solar_model.pipeline.database import downgrade, upgrade
 
@@ -71,70 +66,3 @@ def test_a_days_partition_takes_over_rows_that_came_before_it(connection):
     stored = connection.execute('SELECT user_id, "timestamp" FROM energy_data_20240911').fetchall()
     assert stored == [meter]
     assert connection.execute("SELECT count(*) FROM energy_data_default").fetchone() == (0,)
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Source(enum.Enum):
-    SIMULATION = "SIMULATION"
-    METER = "METER"
-
-
-class EnergyData(Base):
-    """What a backend knows of the table."""
-
-    __tablename__ = "energy_data"
-    user_id: Mapped[UUID] = mapped_column(primary_key=True)
-    timestamp: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), primary_key=True)
-    generation_kwh: Mapped[float]
-    consumption_kwh: Mapped[float]
-    surplus_kwh: Mapped[float]
-    source: Mapped[Source] = mapped_column(sa.Enum(Source, name="energy_source"), primary_key=True)
-    simulation_run_id: Mapped[UUID | None]
-
-
-class EnergyDataAsText(Base):
-    """The same, by a client that maps the source as text."""
-
-    __table__ = sa.Table(
-        "energy_data",
-        sa.MetaData(),
-        *(
-            sa.Column(c.name, c.type, primary_key=c.primary_key)
-            for c in EnergyData.__table__.c
-            if c.name != "source"
-        ),
-        sa.Column("source", sa.String, primary_key=True),
-    )
-
-
-@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
-@pytest.mark.parametrize(
-    ("model", "source"),
-    [
-        (EnergyData, Source.METER),
-        (EnergyData, Source.SIMULATION),
-        (EnergyDataAsText, "METER"),
-        (EnergyDataAsText, "SIMULATION"),
-    ],
-)
-def test_a_backend_that_knows_only_its_columns_writes_and_reads(database, driver, model, source):
-    module = __import__(driver)
-    engine = sa.create_engine(
-        f"postgresql+{driver}://", creator=lambda: module.connect(database.conninfo)
-    )
-    with Session(engine) as session:
-        row = model(
-            user_id=uuid4(),
-            timestamp=datetime(2024, 9, 11, 14, 15, tzinfo=UTC),
-            generation_kwh=1.0,
-            consumption_kwh=0.25,
-            surplus_kwh=0.75,
-            source=source,
-        )
-        session.add(row)
-        session.commit()
-        assert session.scalars(sa.select(model.surplus_kwh)).all() == [0.75]
-    engine.dispose()

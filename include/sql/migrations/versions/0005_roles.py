@@ -32,7 +32,9 @@ BEGIN
         EXECUTE format(
             'CREATE TABLE %I (LIKE energy_data INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
             partition);
-        -- Postgres refuses a partition whose rows already lie in the default one.
+        -- Postgres refuses a partition whose rows already lie in the default one: who is writing
+        -- there is waited for.
+        LOCK TABLE energy_data_default IN SHARE ROW EXCLUSIVE MODE;
         EXECUTE format(
             'WITH moved AS (DELETE FROM energy_data_default '
             'WHERE "timestamp" >= %L AND "timestamp" < %L RETURNING *) '
