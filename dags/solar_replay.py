@@ -30,7 +30,8 @@ from airflow.sdk import (
     RetryRule,
 )
 
-from solar_airflow.replay import ReplayOperator, report_failure
+from solar_airflow import alerts
+from solar_airflow.replay import ReplayOperator
 
 with DAG(
     dag_id="solar_replay",
@@ -43,6 +44,7 @@ with DAG(
     is_paused_upon_creation=False,
     doc_md=__doc__,
     tags=["solar", "monitoring"],
+    on_failure_callback=alerts.tell_timeout,
     params={
         "runs": Param(
             3,
@@ -74,5 +76,6 @@ with DAG(
             ],
             default=RetryAction.FAIL,
         ),
-        on_failure_callback=report_failure,
+        on_failure_callback=alerts.tell_failure,
+        on_success_callback=alerts.tell_success,
     )

@@ -61,8 +61,6 @@ USAGE = {
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:ADMIN,{VIEWER}:VIEWER",
     "GX_ANALYTICS_ENABLED": "False",
 }
-# How the processes that a LocalExecutor starts for its tasks call themselves.
-WORKER_TITLE = "airflow worker -- LocalExecutor"
 PASSWORDS_FILE = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 
 
@@ -110,7 +108,7 @@ def environment(
         "AIRFLOW__API__SECRET_KEY": secrets.session_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "solar_airflow.executor.LocalExecutor",
         "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_dsn.replace("://", "+psycopg2://", 1),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state.logs / "tasks"),

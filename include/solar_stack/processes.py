@@ -60,12 +60,10 @@ class Service:
         self.environment = dict(environment)
         self.grace_seconds = grace_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._children: set[psutil.Process] = set()
         self._log_start = 0
 
     def start(self) -> None:
         """Start the program."""
-        self._children = set()
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
@@ -87,21 +85,6 @@ class Service:
             return
         end({}, _session(_read(self.record)), first=signal.SIGKILL)
         self._process.wait()
-
-    def lost_children(self, title: str) -> int:
-        """How many of the processes that it started itself, and that were seen here, have ended.
-
-        Parameters
-        ----------
-        title : str
-            How the titles of those that count begin.
-        """
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self._process.pid).children() if self._process else ():
-                with contextlib.suppress(psutil.Error):
-                    if " ".join(child.cmdline()).startswith(title):
-                        self._children.add(child)
-        return sum(not _alive(child) for child in self._children)
 
     @property
     def exit_code(self) -> int | None:

@@ -113,9 +113,6 @@ class Stack:
         for component in self._components:
             if component.exit_code is not None:
                 self._restart(component, f"it ended with exit code {component.exit_code}")
-            elif lost := component.lost_children(airflow.WORKER_TITLE):
-                # One of them can die with the lock of the queue: then no other gets a task.
-                self._restart(component, f"{lost} of its workers ended")
 
     def _while_away(self) -> None:
         """What to do while Airflow does not answer: it may be that a part of it has ended."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from typing import Any
 
@@ -52,8 +51,3 @@ class ReplayOperator(BaseOperator):
             {"run_id": one.run.id, "sha256": one.sha256, "identical": not one.differences}
             for one in replays
         ]
-
-
-def report_failure(context: Context) -> None:
-    """Callback of the task: what differs stands in the log of the callback too."""
-    logging.getLogger(__name__).error("A replay: %s", context.get("exception"))
