@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from solar_airflow import alerts, announcements, preload, web
+from solar_airflow import alerts, announcements, links, preload, web
 
 
 class SolarPlugin(AirflowPlugin):
@@ -14,4 +14,5 @@ class SolarPlugin(AirflowPlugin):
     fastapi_apps = [announcements.MOUNTED, web.MOUNTED]  # noqa: RUF012
     external_views = [web.VIEW]  # noqa: RUF012
     deadline_references = [alerts.ScheduledTick]  # noqa: RUF012
+    operator_extra_links = [links.ValidationLink()]  # noqa: RUF012
     listeners = [preload]  # noqa: RUF012 - Airflow reads this attribute as a plain list

@@ -3,7 +3,8 @@
     make screenshots
 
 Starts the stack in a temporary folder, runs a few cycles of a summer's day, and writes
-``docs/figures/airflow-grid.png`` and ``docs/figures/cycle-summary.svg``.
+``docs/figures/airflow-grid.png``, ``docs/figures/cycle-summary.svg`` and the pictures of the
+dashboard.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from docs.scripts.dashboard_pictures import take
+from docs.scripts.example_week import fill
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 
+from solar_model.pipeline import database
 from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_stack.airflow import ADMIN
 from solar_stack.api import AirflowApi
 from solar_stack.cycle import DAG_ID, FINISHED, run_once, summary
 from solar_stack.ports import free_port
-from solar_stack.programs import browser
+from solar_stack.programs import browser as installed_browser
 from solar_stack.show import summary_table, task_table
 from solar_stack.signals import Signals
 from solar_stack.stack import Stack
@@ -50,7 +54,9 @@ def main() -> None:
             for number in range(CYCLES):
                 last = run_tick(api, FIRST_TICK + number * timedelta(minutes=15), signals)
             draw_summary(stack, api, last)
-            look(stack.address, stack.state.secrets().admin_password)
+            with database.connect(stack.solar) as connection:
+                failed = fill(connection, settings, datetime.now(tz=UTC))
+            look(stack.address, stack.state.secrets().admin_password, failed)
 
 
 def run_tick(api: AirflowApi, tick: datetime, signals: Signals) -> str:
@@ -72,8 +78,8 @@ def draw_summary(stack: Stack, api: AirflowApi, run_id: str) -> None:
     console.save_svg(str(FIGURES / "cycle-summary.svg"), title="make cycle")
 
 
-def look(address: str, password: str) -> None:
-    """The grid of the DAG, as the operator sees it after logging in."""
+def look(address: str, password: str, failed: datetime) -> None:
+    """The grid of the DAG and the dashboard, as the operator sees them after logging in."""
     with browser_page() as page:
         log_in(page, address, password)
         page.goto(f"{address}/dags/{DAG_ID}")
@@ -82,6 +88,8 @@ def look(address: str, password: str) -> None:
         page.set_viewport_size(GRID_SIZE)
         time.sleep(3)  # the charts move into place
         page.screenshot(path=FIGURES / "airflow-grid.png")
+        if browser := page.context.browser:
+            take(browser, page.context.storage_state(), address, FIGURES, failed)
 
 
 @contextmanager
@@ -89,7 +97,7 @@ def browser_page() -> Iterator[Page]:
     """A page of a headless Chromium that talks to nobody else."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=browser(),
+            executable_path=installed_browser(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield chromium.new_page(viewport=SIZE, device_scale_factor=1.5)

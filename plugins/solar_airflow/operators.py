@@ -18,6 +18,7 @@ from airflow.sdk import BaseHook, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from solar_airflow.backfills import await_turn, step_back
+from solar_airflow.links import ValidationLink
 from solar_model.errors import SolarModelError
 from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
@@ -270,6 +271,8 @@ class DownloadResultsOperator(CycleOperator):
 
 class ValidateResultsOperator(CycleOperator):
     """Hold the results against the contract and the Great Expectations suite."""
+
+    operator_extra_links = (ValidationLink(),)
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``checks``, the number of checks passed."""

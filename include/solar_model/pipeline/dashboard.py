@@ -99,11 +99,19 @@ SELECT
     id::text, shard, status::text, attempt, airflow_run_id, steps, seed, weather, runner, exchange,
     model_version, input_file, results_file, households_queried, households_quarantined,
     rows_inserted, checks_passed, timings_s, error, started_at, finished_at,
-    generation_kwh, consumption_kwh, battery_soc_kwh, grid_import_kwh, grid_export_kwh
-FROM simulation_runs
+    generation_kwh, consumption_kwh, battery_soc_kwh, grid_import_kwh, grid_export_kwh,
+    validations.succeeded AS validated
+FROM simulation_runs LEFT JOIN validations ON simulation_run_id = id
 WHERE tick = %s
 ORDER BY shard
 """
+
+
+def shown_range(now: datetime) -> tuple[datetime, datetime]:
+    """First and last tick that the pages show: whole days, and today up to the current tick."""
+    last = parse_tick(now)
+    midnight = datetime.combine(last.date(), time(), tzinfo=UTC)
+    return midnight - timedelta(days=_DAYS_SHOWN - 1), last
 
 
 def overview(connection: Connection, now: datetime) -> dict[str, Any]:
@@ -116,9 +124,8 @@ def overview(connection: Connection, now: datetime) -> dict[str, Any]:
         ``ledger``, columns with one value per tick of the seven whole days; ``cycles`` as from
         :func:`cycle_times`.
     """
-    last = parse_tick(now)
+    first, last = shown_range(now)
     midnight = datetime.combine(last.date(), time(), tzinfo=UTC)
-    first = midnight - timedelta(days=_DAYS_SHOWN - 1)
     return {
         "now": int(now.timestamp()),
         "energy": energy(connection, first, last),

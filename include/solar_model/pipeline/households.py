@@ -81,13 +81,7 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
     ConfigurationError
         When the query's file is missing or Postgres cannot run it.
     """
-    try:
-        statement = _ENDING.sub("", sql_file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"the household query {sql_file} cannot be read ({error.strerror}). "
-            "Set SOLAR_HOUSEHOLDS_SQL to a readable SQL file."
-        ) from error
+    statement = read_statement(sql_file)
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     try:
@@ -113,6 +107,23 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
         connection.isolation_level = None
         connection.read_only = None
     return Snapshot(households, states)
+
+
+def read_statement(sql_file: Path) -> str:
+    """The household query, without what could not stand inside of another statement.
+
+    Raises
+    ------
+    ConfigurationError
+        When the file cannot be read.
+    """
+    try:
+        return _ENDING.sub("", sql_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the household query {sql_file} cannot be read ({error.strerror}). "
+            "Set SOLAR_HOUSEHOLDS_SQL to a readable SQL file."
+        ) from error
 
 
 def _copy_to_file(

@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from solar_model.pipeline.runs import ROWS_OF_RUN
 from solar_model.pipeline.suite import Validation
+
+
+@dataclass(frozen=True)
+class Report:
+    """A validation that was kept, with what it is of."""
+
+    tick: datetime
+    succeeded: bool
+    page: str
+    validated_at: datetime
+
+
+def report(connection: psycopg.Connection[Any], run_id: UUID) -> Report | None:
+    """The validation of a run; None when it has none."""
+    with connection.cursor(row_factory=class_row(Report)) as cursor:
+        return cursor.execute(
+            """
+            SELECT tick, succeeded, page, validated_at
+            FROM validations JOIN simulation_runs ON id = simulation_run_id
+            WHERE id = %s
+            """,
+            (run_id,),
+        ).fetchone()
+
+
+def run_of(connection: psycopg.Connection[Any], airflow_run_id: str) -> UUID | None:
+    """The first run of an Airflow run that was validated."""
+    row = connection.execute(
+        """
+        SELECT id FROM simulation_runs JOIN validations ON simulation_run_id = id
+        WHERE airflow_run_id = %s ORDER BY tick, shard LIMIT 1
+        """,
+        (airflow_run_id,),
+    ).fetchone()
+    return row and row[0]
 
 
 def save(connection: psycopg.Connection[Any], run_id: str, validation: Validation) -> None:

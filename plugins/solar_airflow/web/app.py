@@ -7,12 +7,13 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse, Response
 
-from solar_airflow.web import dashboard, health, runbook
+from solar_airflow.web import dashboard, health, runbook, validations
 
 app = FastAPI(title="Community solar", docs_url=None, redoc_url=None, openapi_url=None)
 app.include_router(health.router)
 app.include_router(dashboard.router)
 app.include_router(runbook.router)
+app.include_router(validations.router)
 
 
 @app.exception_handler(HTTPException)

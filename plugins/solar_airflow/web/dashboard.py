@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from starlette.staticfiles import StaticFiles
@@ -12,7 +13,8 @@ from starlette.staticfiles import StaticFiles
 from solar_airflow.web.access import VIEWER, may_run
 from solar_airflow.web.database import Database
 from solar_model.errors import InputError
-from solar_model.pipeline import dashboard
+from solar_model.pipeline import dashboard, household
+from solar_model.settings import settings
 from solar_model.ticks import parse_tick
 
 router = APIRouter(dependencies=[VIEWER])
@@ -23,6 +25,12 @@ _files = StaticFiles(directory=Path(__file__).parent / "static")
 async def page(request: Request) -> Response:
     """The first page."""
     return await _file("dashboard.html", request)
+
+
+@router.get("/household")
+async def household_page(request: Request) -> Response:
+    """The page of one household, ``?id=…``."""
+    return await _file("household.html", request)
 
 
 @router.get("/static/{path:path}")
@@ -55,3 +63,26 @@ def tick(
         raise HTTPException(422, str(error)) from error
     told = dashboard.tick_detail(database, start, datetime.now(tz=UTC))
     return told | {"may_run": runnable}
+
+
+@router.get("/households")
+def households(prefix: str, database: Database) -> dict[str, Any]:
+    """Households of the newest tick whose id begins so."""
+    try:
+        return {"households": household.search(database, prefix)}
+    except InputError:
+        return {"households": []}
+
+
+@router.get("/households/{user_id}")
+def household_history(user_id: UUID, database: Database) -> dict[str, Any]:
+    """The last days of one household."""
+    now = datetime.now(tz=UTC)
+    told = household.history(database, user_id, *dashboard.shown_range(now))
+    return told | {"now": int(now.timestamp())}
+
+
+@router.get("/households/{user_id}/system")
+def household_system(user_id: UUID, database: Database) -> dict[str, Any]:
+    """Its system as the household query has it now."""
+    return {"system": household.system(database, user_id, settings().households_sql)}

@@ -163,7 +163,7 @@ function lonely(plot, series) {
 
 function lastKnown(columns) {
   for (let at = columns[0].length - 1; at >= 0; at--) {
-    if (columns.some((column) => column[at] !== null)) return at;
+    if (columns[0][at] !== null) return at;
   }
   return null;
 }

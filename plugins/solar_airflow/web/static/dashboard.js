@@ -1,34 +1,14 @@
 // The first page: seven days of the community, read once, refreshed every half minute.
 
 import { TimeChart } from "./charts.js";
+import { EnergyCharts, asPower, chosenRange } from "./energy.js";
+import { searchBox } from "./household_search.js";
 import { LedgerGrid } from "./ledger.js";
-import { airflow, ask, banner, clock, count, day, duration, element, figures, keepFresh, percent, prefixFor, sentence, withUnit } from "./shell.js";
+import { ask, banner, clock, count, day, duration, element, figures, keepFresh, percent, prefixFor, sentence, tile, withUnit } from "./shell.js";
 import { openTick, watch } from "./tick_panel.js";
 
 const find = (id) => document.getElementById(id);
-const POWER = 4; // kWh of a quarter of an hour, as mean power [kW]
-
-const power = new TimeChart(find("power"), {
-  title: "Generation and consumption",
-  unit: "W",
-  series: [
-    { label: "Generation", color: "--generation", fill: "33" },
-    { label: "Consumption", color: "--consumption" },
-  ],
-});
-const grid = new TimeChart(find("grid"), {
-  title: "Grid",
-  unit: "W",
-  series: [
-    { label: "Import, above zero", color: "--import", fill: "33" },
-    { label: "Export, below", color: "--export", fill: "33", dash: [6, 3] },
-  ],
-});
-const battery = new TimeChart(find("battery"), {
-  title: "Batteries",
-  unit: "Wh",
-  series: [{ label: "Stored", color: "--battery", fill: "33" }],
-});
+const charts = new EnergyCharts();
 const served = new TimeChart(find("served"), {
   title: "Households set aside",
   zeroMeans: "Nobody was set aside.",
@@ -72,23 +52,15 @@ async function look() {
 }
 
 function show() {
-  const { energy } = overview;
-  const days = Number(document.querySelector("#range input:checked").value);
-  const from = days === 1 ? Math.max(0, energy.tick.length - 96) : 0;
-  const cut = (name, change = (value) => value) => energy[name].slice(from).map((value) => (value === null ? null : change(value)));
-  const ticks = energy.tick.slice(from);
-  power.show(ticks, [cut("generation_kwh", asPower), cut("consumption_kwh", asPower)]);
-  grid.show(ticks, [cut("grid_import_kwh", asPower), cut("grid_export_kwh", (value) => -asPower(value))]);
-  battery.show(ticks, [cut("battery_soc_kwh")]);
-  served.show(ticks, [cut("households_quarantined")]);
-  showCycles(ticks);
+  const energy = chosenRange(overview.energy);
+  charts.show(energy);
+  served.show(energy.tick, [energy.households_quarantined]);
+  showCycles(energy.tick);
   ledger.show(overview.ledger);
   watch(overview.ledger, look);
   find("tiles").replaceChildren(...tiles());
   find("tasks").replaceChildren(...tasks());
 }
-
-const asPower = (energy) => energy * POWER;
 
 function showCycles(ticks) {
   const { limit_s: limit, cycles: known } = overview.cycles;
@@ -103,9 +75,9 @@ function tiles() {
   const of = (name) => energy[name][at];
   const midnight = now - (now % 86400);
   const today = (name) => energy[name].reduce((sum, value, index) => sum + (energy.tick[index] >= midnight ? value ?? 0 : 0), 0);
-  const kw = (name) => withUnit(of(name) * POWER, "W");
-  const flow = (of("battery_charge_kwh") - of("battery_discharge_kwh")) * POWER;
-  const net = (of("grid_import_kwh") - of("grid_export_kwh")) * POWER;
+  const kw = (name) => withUnit(asPower(of(name)), "W");
+  const flow = asPower(of("battery_charge_kwh") - of("battery_discharge_kwh"));
+  const net = asPower(of("grid_import_kwh") - of("grid_export_kwh"));
   const asked = of("households_queried") ?? of("rows_inserted");
   return [
     tile("Newest tick", `${clock(energy.tick[at])} UTC`, `began ${duration(now - energy.tick[at])} ago`),
@@ -121,8 +93,6 @@ function exchanged(taken, given) {
   const { factor, prefix } = prefixFor(Math.max(taken, given));
   return `+${figures(taken * factor)} −${figures(given * factor)} ${prefix}Wh today`;
 }
-
-const tile = (title, value, note) => element("div", { class: "card tile" }, element("h2", {}, title), element("strong", {}, value), element("span", { class: "note" }, note));
 
 function tasks() {
   const { tasks: rows, limit_s: limit } = overview.cycles;
@@ -154,6 +124,7 @@ async function health() {
 }
 
 find("range").addEventListener("change", () => overview && show());
+searchBox();
 keepFresh(look);
 const wanted = new URLSearchParams(location.search).get("tick");
 if (wanted) openTick(Date.parse(wanted) / 1000);

@@ -4,7 +4,8 @@ import { clock, count, day, duration, element } from "./shell.js";
 import { IN_LEGEND, STATES } from "./states.js";
 
 const PER_DAY = 96;
-const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: PER_DAY, ArrowUp: -PER_DAY };
+// the newest day is the first row
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: -PER_DAY, ArrowUp: PER_DAY };
 
 export class LedgerGrid {
   /** choose: called with the tick [s] that somebody opens. */

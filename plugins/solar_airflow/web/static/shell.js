@@ -78,6 +78,10 @@ export const sentence = (words) => {
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 };
 
+/** A fact in large figures. */
+export const tile = (title, value, note) =>
+  element("div", { class: "card tile" }, element("h2", {}, title), element("strong", {}, value), element("span", { class: "note" }, note));
+
 const number = (digits) =>
   new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const FORMATS = [0, 1, 2].map(number);
@@ -86,18 +90,20 @@ export const count = (value) => FORMATS[0].format(value);
 /** Three digits that matter. */
 export function figures(value) {
   const size = Math.abs(value);
+  if (size < 0.005) return "0";
   return FORMATS[size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2].format(value);
 }
 
-const STEPS = [
+const PREFIXES = [
   { factor: 1e-6, prefix: "G" },
   { factor: 1e-3, prefix: "M" },
   { factor: 1, prefix: "k" },
+  { factor: 1e3, prefix: "" },
 ];
 
 /** The prefix that suits values of some size, given in thousands (kW or kWh). */
 export const prefixFor = (largest) =>
-  STEPS.find((step) => largest * step.factor >= 1) ?? STEPS[2];
+  PREFIXES.find(({ factor }) => largest * factor >= 0.9995) ?? (largest ? PREFIXES[3] : PREFIXES[2]);
 
 export function withUnit(value, unit) {
   if (value === null || value === undefined) return "–";

@@ -61,6 +61,7 @@ function runSection(run, sharded) {
     ["Households", run.households_queried !== null && `${count(run.households_queried)} asked for, ${count(run.households_quarantined ?? 0)} set aside`],
     ["Rows stored", stored],
     ["Checks passed", run.checks_passed],
+    ["Validation", run.validated !== null && element("a", { href: airflow(`solar/validations/${run.id}`) }, run.validated ? "passed, see its report" : "failed, see its report")],
     ["Generation", run.generation_kwh !== null && withUnit(run.generation_kwh, "Wh")],
     ["Consumption", run.consumption_kwh !== null && withUnit(run.consumption_kwh, "Wh")],
     ["Import, export", run.grid_import_kwh !== null && `${withUnit(run.grid_import_kwh, "Wh")}, ${withUnit(run.grid_export_kwh, "Wh")}`],
