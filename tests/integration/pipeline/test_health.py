@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from solar_model.pipeline.connections import from_environment
 from solar_model.pipeline.health import Check, health
 from solar_model.pipeline.health.metrics import exposition
 from solar_model.pipeline.health.probes import look
-from solar_model.settings import load_settings
+from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_stack.ports import free_port
 
 NOW = datetime(2024, 9, 11, 14, 20, tzinfo=UTC)
@@ -257,6 +258,12 @@ def test_prometheus_reads_the_same_numbers(connection):
     for each in found.checks:
         for name, value in each.values.items():
             assert samples[(f"solar_{each.name}_{name}",)] == value
+    # what Grafana draws of them
+    dashboard = json.loads((PROJECT_ROOT / "deploy" / "grafana" / "solar.json").read_text())
+    drawn = [query["expr"] for panel in dashboard["panels"] for query in panel["targets"]]
+    names = [re.findall(r"solar_\w+", expression) for expression in drawn]
+    assert all(names)
+    assert {name for each in names for name in each} <= {name for name, *_ in samples}
 
 
 def test_the_command_says_so_and_ends_with_1(database, connection, monkeypatch):
