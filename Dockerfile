@@ -23,7 +23,8 @@ FROM ${BASE_IMAGE}
 RUN groupadd --gid 10001 solar \
     && useradd --uid 10001 --gid solar --no-create-home --home-dir /var/lib/solar solar \
     && install --directory --owner solar --group solar /var/lib/solar \
-        /var/lib/solar/airflow /var/lib/solar/exchange /var/lib/solar/logs /var/lib/solar/work
+        /var/lib/solar/airflow /var/lib/solar/exchange /var/lib/solar/logs /var/lib/solar/work \
+        /var/lib/solar/backups
 WORKDIR /opt/solar
 COPY --from=environment /opt/solar /opt/solar
 # Libraries keep their caches in HOME.

@@ -5,8 +5,9 @@ Trigger it after you have changed a connection, `SOLAR_EXCHANGES` or the runners
 database (reachable, schema up to date, the household query finds somebody), at every exchange
 (credentials, server, TLS, clock, rights, and a small file that goes there and back), and where
 others simulate, at the runners (address, TLS, clock, version of the model, secret; in an exchange,
-whether somebody computes a household that is put there), with the connections that Airflow keeps.
-`solar doctor` does the same with those of the environment.
+whether somebody computes a household that is put there), and, where `SOLAR_ALERT_EMAILS` names
+somebody, at the mail server, with the connections that Airflow keeps. `solar doctor` does the same
+with those of the environment.
 
 **When it fails**, the log of its task says for each check what is wrong and how to mend it;
 `docs/exchanges.md` and `docs/runners.md` say what each needs. Nothing of a cycle is touched.

@@ -86,6 +86,19 @@ class Settings(BaseSettings):
         gt=timedelta(0),
         description="How long the cycle's files stay in the exchanges, such as P7D or PT12H.",
     )
+    data_retention: timedelta = Field(
+        timedelta(days=365),
+        ge=timedelta(days=1),
+        description="How long energy_data keeps a day; it is backed up before it is dropped.",
+    )
+    log_retention: timedelta = Field(
+        timedelta(days=30),
+        ge=timedelta(days=1),
+        description="How long logs and the pages of validations are kept.",
+    )
+    backup_dir: Path | None = Field(
+        None, description="Folder of the daily backups; without it, backups below SOLAR_HOME."
+    )
     households_sql: Path = Field(
         PROJECT_ROOT / "include" / "sql" / "households.sql",
         description="The query that lists the households; replace it to fit your tables.",
@@ -208,6 +221,16 @@ class Settings(BaseSettings):
     def exchange_urls(self) -> tuple[str, ...]:
         """URLs of the exchanges in order of preference, or of the folder below ``home``."""
         return _listed(self.exchanges) or ((self.home / "exchange").absolute().as_uri(),)
+
+    @property
+    def backup_folder(self) -> Path:
+        """Folder of the daily backups."""
+        return (self.backup_dir or self.home / "backups").absolute()
+
+    @property
+    def log_folder(self) -> Path:
+        """Folder of the logs."""
+        return self.home / "logs"
 
     @property
     def work_dir(self) -> Path:

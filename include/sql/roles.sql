@@ -49,6 +49,7 @@ BEGIN
                 ('runner_announcements', 'SELECT', 'SELECT, INSERT, UPDATE'),
                 ('alerts', 'SELECT', 'SELECT, INSERT, UPDATE'),
                 ('probes', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
+                ('backups', 'SELECT', 'SELECT, INSERT, UPDATE'),
                 ('solar_schema_version', 'SELECT', 'SELECT'),
                 -- the backend's
                 ('users', NULL, 'SELECT'),
@@ -78,5 +79,10 @@ BEGIN
             EXECUTE format('GRANT INSERT ON %s TO solar_pipeline', partition);
         END LOOP;
         GRANT EXECUTE ON FUNCTION energy_data_partition(date) TO solar_pipeline;
+    END IF;
+    IF to_regrole('solar_pipeline') IS NOT NULL
+        AND to_regprocedure('energy_data_drop(date)') IS NOT NULL
+    THEN
+        GRANT EXECUTE ON FUNCTION energy_data_drop(date) TO solar_pipeline;
     END IF;
 END $$;

@@ -340,7 +340,7 @@ class InsertResultsOperator(CycleOperator):
 
 
 class NotifyOperator(BaseOperator):
-    """Tell the webhook how the cycle ended, well or badly; never harm the cycle.
+    """Tell the webhook and the simulation log how the cycle ended; never harm the cycle.
 
     Parameters
     ----------
@@ -359,11 +359,12 @@ class NotifyOperator(BaseOperator):
         from solar_model.pipeline.notify import notify
 
         config = settings()
-        if config.notify_url is None:
-            self.log.info("SOLAR_NOTIFY_URL is not set: nobody to notify")
-            return
         if context["params"]["dry_run"]:
             self.log.info("Dry run: nobody is notified")
+            return
+        self._note(context["dag_run"].run_id, config.log_folder)
+        if config.notify_url is None:
+            self.log.info("SOLAR_NOTIFY_URL is not set: nobody to notify")
             return
         message = self._message(context)
         problem = notify(message, config)
@@ -374,6 +375,15 @@ class NotifyOperator(BaseOperator):
             if message["run_id"]:
                 with open_database(self) as connection:
                     runs.record(connection, message["run_id"], notified_at=datetime.now(tz=UTC))
+
+    def _note(self, airflow_run_id: str, folder: Path) -> None:
+        from solar_model.pipeline import journal
+
+        try:
+            with open_database(self) as connection:
+                journal.note(connection, airflow_run_id, folder)
+        except (psycopg.Error, OSError) as error:
+            self.log.warning("The simulation log lacks this cycle: %s", error)
 
     def _message(self, context: Context) -> dict[str, Any]:
         message = {

@@ -82,7 +82,7 @@ def repeat(cycle: Cycle, run_id: str) -> None:
 
 
 def test_the_deadline_of_a_scheduled_cycle_is_told_and_those_of_past_ones_are_not(cycle):
-    cycle.run("2024-06-20T17:00:00Z")
+    cycle.run("2024-06-23T17:00:00Z")
     run_id = cycle.scheduled()
     [mail, *_] = arrived(cycle, "late")
     told = sections(mail)
@@ -95,7 +95,7 @@ def test_the_deadline_of_a_scheduled_cycle_is_told_and_those_of_past_ones_are_no
 
 def test_a_failed_task_is_told_once_and_again_when_it_is_mended(cycle, monitor):
     before = len(cycle.mailbox.about("failed"))
-    runs = [fail(cycle, tick) for tick in ("2024-06-20T18:00:00Z", "2024-06-20T18:15:00Z")]
+    runs = [fail(cycle, tick) for tick in ("2024-06-23T18:00:00Z", "2024-06-23T18:15:00Z")]
     mails = arrived(cycle, "failed", before + 1)[before:]
     assert len(mails) == 1, "the second failure is the same state"
     told = sections(mails[0])
@@ -116,7 +116,7 @@ def test_a_mail_server_that_is_away_harms_no_cycle_and_is_caught_up_with(cycle, 
     before = len(cycle.mailbox.about("failed"))
     cycle.mailbox.refusing = True
     try:
-        run_id = fail(cycle, "2024-06-20T19:00:00Z")
+        run_id = fail(cycle, "2024-06-23T19:00:00Z")
         [(status, error)] = cycle.sql(
             "SELECT status::text, error FROM simulation_runs WHERE airflow_run_id = %s", run_id
         )
@@ -135,7 +135,7 @@ def test_a_mail_server_that_is_away_harms_no_cycle_and_is_caught_up_with(cycle, 
 
 
 def test_the_monitor_compares_the_ledger_with_what_airflow_knows(cycle, monitor):
-    run_id = cycle.run("2024-06-20T20:00:00Z")
+    run_id = cycle.run("2024-06-23T20:00:00Z")
     cycle.wait(cycle.scheduled())
     # as if its worker had been killed, and as if the schedule had been at work for two hours
     cycle.sql(
@@ -150,7 +150,7 @@ def test_the_monitor_compares_the_ledger_with_what_airflow_knows(cycle, monitor)
     )
     try:
         assert monitor() == "success"
-        [stuck] = arrived(cycle, "stuck", containing="2024-06-20 20:00")
+        [stuck] = arrived(cycle, "stuck", containing="2024-06-23 20:00")
         assert links(stuck)["Run"].endswith(quote(run_id))
         [lost] = arrived(cycle, "unscheduled")
         assert sections(lost)["WHAT HAPPENED"].count(":") >= 7
@@ -165,6 +165,7 @@ def test_the_monitor_compares_the_ledger_with_what_airflow_knows(cycle, monitor)
         timeout=30,
     ).json()
     assert "stuck" not in health["alerts"]
+    assert health["checks"]["exchange"]["status"] == "healthy", "the monitor has looked"
 
 
 def test_the_runbook_is_where_the_mails_say(cycle):

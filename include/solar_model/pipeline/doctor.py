@@ -1,6 +1,7 @@
 """The doctor: looks at every configured connection and says what is missing and how to mend it.
 
-That is the database, the exchanges, and the runners where others than the worker simulate.
+That is the database, the exchanges, the runners where others than the worker simulate, and the
+mail server where somebody is to be told of alerts.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import requests
 from solar_model.errors import ConfigurationError, TransferError
 from solar_model.manifest import Manifest
 from solar_model.pipeline import database, households
+from solar_model.pipeline.alerts.post import greet
 from solar_model.pipeline.connections import Lookup, variable
 from solar_model.pipeline.exchange import Exchange, open_exchange
 from solar_model.pipeline.exchange.patience import CONNECT_S
@@ -47,6 +49,9 @@ def examine(settings: Settings, connections: Lookup) -> Iterator[Finding]:
         yield from _exchange(url, connections)
     if settings.runner != "local":
         yield from look_at_runners(settings, connections)
+    if settings.alert_recipients:
+        problem, _ = attempt(lambda: greet(connections))
+        yield Finding("alerts", "the mail server takes mails", problem)
 
 
 def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:

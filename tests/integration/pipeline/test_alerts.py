@@ -12,8 +12,10 @@ from tests.support.mailbox import RECIPIENTS, Mailbox, mailbox, sections
 from solar_model.pipeline.alerts import Failure, Teller, deadline_missed, observe, succeeded
 from solar_model.pipeline.alerts.kinds import KINDS
 from solar_model.pipeline.alerts.states import Observation
+from solar_model.pipeline.doctor import examine
 from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_model.ticks import TICK, parse_tick
+from solar_stack.ports import free_port
 
 # the newest tick that has to be finished, and when the monitor looks at it
 DUE = parse_tick(datetime.now(tz=UTC) - timedelta(minutes=6))
@@ -337,6 +339,20 @@ def test_a_mail_that_is_refused_is_tried_again(connection, teller, post):
     post.refusing = False
     assert teller.tell(connection, []) is None
     assert len(post.mails) == 1
+
+
+def test_the_doctor_greets_the_mail_server_when_somebody_is_to_be_told(post, teller):
+    def problem(connections) -> str | None:
+        [found] = [each for each in examine(teller.config, connections) if each.subject == "alerts"]
+        return found.problem
+
+    assert problem(teller.connections) is None
+    assert "AIRFLOW_CONN_SMTP_DEFAULT" in problem({}.get)
+    nowhere = post.connection.replace(str(post.port), str(free_port()))
+    assert "the mail server 127.0.0.1" in problem({"smtp_default": nowhere}.get)
+    assert post.mails == []
+    nobody = load_settings(home=teller.config.home, alert_emails=None)
+    assert not [each for each in examine(nobody, {}.get) if each.subject == "alerts"]
 
 
 def test_without_a_mail_server_the_trouble_is_said_and_nothing_is_lost(connection, tmp_path):

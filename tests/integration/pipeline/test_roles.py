@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 from uuid import uuid4
 
 import psycopg
@@ -14,6 +15,8 @@ from tests.integration.conftest import Database
 from solar_model.pipeline import transfers
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.database import connect, downgrade, upgrade
+from solar_model.pipeline.housekeeping.backups import back_up
+from solar_model.pipeline.housekeeping.partitions import days
 from solar_model.pipeline.references import FileReference
 
 REFUSED = psycopg.errors.InsufficientPrivilege
@@ -183,3 +186,18 @@ def test_the_way_back_takes_the_rights_with_it(database, connection):
     assert connection.execute(
         "SELECT has_table_privilege('solar_pipeline', 'energy_data', 'INSERT')"
     ).fetchone() == (True,)
+
+
+def test_the_pipeline_drops_days_that_are_backed_up_and_no_others(login, connection, tmp_path):
+    day = date(2024, 6, 11)
+    with login("solar_pipeline").connect() as own:
+        own.execute("SELECT energy_data_partition(%s)", (day,))
+        own.commit()
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+            own.execute("SELECT energy_data_drop(%s)", (day,))
+        own.rollback()
+        back_up(own, day, tmp_path)
+        own.execute("SELECT energy_data_drop(%s)", (day,))
+        own.commit()
+    assert days(connection) == []
+    require_refused(login("solar_reader"), "SELECT energy_data_drop('2024-06-11')")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 
 from solar_model.errors import ConfigurationError, TransferError
@@ -31,15 +33,39 @@ def post(message: EmailMessage, connections: Lookup) -> None:
         When the server cannot be reached or refuses.
     """
     server = _connection(connections)
+    message["From"] = _sender(server)
+    with _opened(server) as client:
+        client.send_message(message)
+
+
+def greet(connections: Lookup) -> None:
+    """Make sure that the mail server is there and knows us, without a mail.
+
+    Raises
+    ------
+    ConfigurationError, TransferError
+        As for `post`.
+    """
+    server = _connection(connections)
+    _sender(server)
+    with _opened(server) as client:
+        client.noop()
+
+
+def _sender(server: Connection) -> str:
     sender = server.extra.get("from_email") or server.login
     if not sender:
         raise ConfigurationError(
             f"the connection {CONNECTION_ID} names no sender; set from_email in its extra"
         )
-    message["From"] = sender
+    return str(sender)
+
+
+@contextmanager
+def _opened(server: Connection) -> Iterator[smtplib.SMTP]:
     try:
         with _client(server) as client:
-            client.send_message(message)
+            yield client
     except (OSError, smtplib.SMTPException) as error:
         raise TransferError(
             f"the mail server {server.host} does not take the mail: {error or type(error).__name__}"

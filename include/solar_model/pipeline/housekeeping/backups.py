@@ -1,0 +1,155 @@
+"""``backup_energy_data_YYYYMMDD.sql``: the rows of a UTC day, as a script for psql."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg import sql
+
+from solar_model.errors import TransferError
+from solar_model.files import atomic_write, sha256_of
+from solar_model.pipeline.housekeeping import partitions
+from solar_model.settings import Settings
+
+Connection = psycopg.Connection[Any]
+
+log = logging.getLogger(__name__)
+
+_HEAD = """\
+-- energy_data of {day} (UTC): {rows} rows.
+-- It replaces what is there of that day: psql --set ON_ERROR_STOP=1 --file {name} DATABASE
+BEGIN;
+SELECT energy_data_partition('{day}');
+DELETE FROM energy_data WHERE "timestamp" >= '{first}' AND "timestamp" < '{past}';
+COPY energy_data ({columns}) FROM stdin;
+"""
+_TAIL = "\\.\nCOMMIT;\n"
+
+# A day is backed up when it is over, and again when a tick of it was run since.
+_IS_CURRENT = """
+SELECT NOT EXISTS (
+    SELECT FROM simulation_runs
+    WHERE tick >= %(first)s AND tick < %(past)s AND finished_at > backups.made_at)
+FROM backups WHERE day = %(day)s
+"""
+
+_ROWS = """
+COPY (
+    SELECT {columns} FROM energy_data WHERE "timestamp" >= {first} AND "timestamp" < {past}
+    ORDER BY "timestamp", user_id, source
+) TO STDOUT
+"""
+
+
+def back_up_days(connection: Connection, config: Settings, now: datetime) -> str:
+    """Back up every day that is over and not backed up as it is; says how many."""
+    today = now.astimezone(UTC).date()
+    over = [day for day in partitions.days(connection) if day < today]
+    due = [day for day in over if not _is_current(connection, day, config.backup_folder)]
+    for number, day in enumerate(due, 1):
+        rows = back_up(connection, day, config.backup_folder)
+        log.info("%s: %s rows (%d of %d)", day, f"{rows:,}", number, len(due))
+    return f"{len(due)} of {len(over)} days backed up to {config.backup_folder}"
+
+
+def back_up(connection: Connection, day: date, folder: Path) -> int:
+    """Write the backup of a day, in place of an earlier one; returns its rows.
+
+    Raises
+    ------
+    TransferError
+        When the file does not hold the rows that the database counts.
+    """
+    target = folder / file_name(day)
+    with connection.transaction():
+        # the digest, and the rows in the file, are of one moment
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        [(rows, digest)] = connection.execute(
+            "SELECT rows, digest FROM energy_data_digest(%s)", (day,)
+        ).fetchall()
+        with atomic_write(target) as file:
+            sha256, written = _write(connection, file, day, rows)
+            if written != rows:
+                raise TransferError(
+                    f"{target}: {written:,} rows were written, {day} has {rows:,}; try again"
+                )
+    with connection.transaction():
+        connection.execute(
+            """
+            INSERT INTO backups (day, file, sha256, rows, digest) VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (day) DO UPDATE SET file = excluded.file, sha256 = excluded.sha256,
+                rows = excluded.rows, digest = excluded.digest, made_at = now()
+            """,
+            (day, str(target), sha256, rows, digest),
+        )
+    return int(rows)
+
+
+def holds(connection: Connection, day: date, folder: Path) -> bool:
+    """Whether the backup of a day is there, undamaged, and has the rows that the day has now."""
+    with connection.transaction():
+        row = connection.execute(
+            """
+            SELECT sha256 FROM backups, energy_data_digest(%(day)s) AS found
+            WHERE day = %(day)s AND backups.rows = found.rows AND backups.digest = found.digest
+            """,
+            {"day": day},
+        ).fetchone()
+    target = folder / file_name(day)
+    return row is not None and target.is_file() and sha256_of(target) == row[0]
+
+
+def file_name(day: date) -> str:
+    """``backup_energy_data_YYYYMMDD.sql`` of a day."""
+    return f"backup_energy_data_{day:%Y%m%d}.sql"
+
+
+def _is_current(connection: Connection, day: date, folder: Path) -> bool:
+    first, past = _bounds(day)
+    values = {"day": day, "first": first, "past": past}
+    with connection.transaction():
+        row = connection.execute(_IS_CURRENT, values).fetchone()
+    return row == (True,) and (folder / file_name(day)).is_file()
+
+
+def _write(connection: Connection, file: IO[bytes], day: date, rows: int) -> tuple[str, int]:
+    """Write the script; its checksum, and the rows in it."""
+    first, past = _bounds(day)
+    described = connection.execute("SELECT * FROM energy_data LIMIT 0").description or ()
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in described)
+    head = _HEAD.format(
+        day=day,
+        rows=rows,
+        name=file_name(day),
+        first=first.isoformat(),
+        past=past.isoformat(),
+        columns=columns.as_string(connection),
+    )
+    query = sql.SQL(_ROWS).format(
+        columns=columns, first=sql.Literal(first.isoformat()), past=sql.Literal(past.isoformat())
+    )
+    hashing = hashlib.sha256()
+    written = 0
+
+    def write(data: bytes | bytearray | memoryview) -> int:
+        block = bytes(data)
+        hashing.update(block)
+        file.write(block)
+        return block.count(b"\n")
+
+    write(head.encode())
+    with connection.cursor().copy(query) as copy:
+        for block in copy:
+            written += write(block)
+    write(_TAIL.encode())
+    return hashing.hexdigest(), written
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    first = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return first, first + timedelta(days=1)

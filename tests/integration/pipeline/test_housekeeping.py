@@ -1,0 +1,248 @@
+"""House-keeping on a real Postgres: backups that restore, and days that end only with one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from tests.support.ledger import add_run
+
+from solar_model.pipeline import journal
+from solar_model.pipeline.connections import from_environment
+from solar_model.pipeline.housekeeping import (
+    back_up_days,
+    drop_old_days,
+    make_days_ahead,
+    remove_old_exchange_files,
+    remove_old_logs,
+    remove_old_pages,
+)
+from solar_model.pipeline.housekeeping.backups import back_up, holds
+from solar_model.pipeline.housekeeping.partitions import days
+from solar_model.settings import Settings, load_settings
+from solar_stack.postgres_wheel import locate
+
+NOW = datetime(2026, 6, 12, 0, 37, tzinfo=UTC)
+YESTERDAY, OLD = date(2026, 6, 11), date(2026, 3, 1)
+FILE = "backup_energy_data_20260611.sql"
+ROWS = 96 * 5
+
+
+@pytest.fixture
+def config(tmp_path) -> Settings:
+    return load_settings(home=tmp_path, data_retention=timedelta(days=90))
+
+
+def fill(connection, day: date) -> None:
+    """A day of five households, one of them with a meter, whose rows are of another kind."""
+    connection.execute("SELECT energy_data_partition(%s)", (day,))
+    connection.execute(
+        """
+        INSERT INTO energy_data
+        SELECT tick, md5(household::text)::uuid, random(), pi() * household, random(), 0, 1e-6,
+            'NaN'::float8, 0.1 + 0.2, random() - 0.5,
+            (CASE household WHEN 5 THEN 'METER' ELSE 'SIMULATION' END)::energy_source,
+            CASE household WHEN 5 THEN NULL ELSE gen_random_uuid() END
+        FROM generate_series(
+                %(day)s::timestamp AT TIME ZONE 'UTC',
+                (%(day)s::timestamp + interval '23:45') AT TIME ZONE 'UTC',
+                interval '15 minutes') AS tick,
+            generate_series(1, 5) AS household
+        """,
+        {"day": day},
+    )
+    connection.commit()
+
+
+def rows(connection) -> list[tuple]:
+    found = connection.execute(
+        'SELECT energy_data::text FROM energy_data ORDER BY "timestamp", user_id'
+    ).fetchall()
+    connection.commit()
+    return found
+
+
+def restore(database, file: Path, user_id_of_server: int | None) -> None:
+    """As an operator does it, with Postgres's own client."""
+    parts = conninfo_to_dict(database.conninfo)
+    environment = {**os.environ, "PGPASSWORD": parts["password"], "PGOPTIONS": parts["options"]}
+    address = [f"--{name}={parts[key]}" for name, key in (("host", "host"), ("port", "port"))]
+    command = [locate(user_id_of_server) / "psql", *address, f"--username={parts['user']}"]
+    command += ["--set=ON_ERROR_STOP=1", "--quiet", "--no-psqlrc", f"--file={file}"]
+    subprocess.run(
+        [*command, parts["dbname"]], env=environment, check=True, capture_output=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("damage", ["DROP TABLE energy_data_20260611", "DELETE FROM energy_data",
+                                    "UPDATE energy_data SET generation_kwh = 0"])  # fmt: skip
+def test_a_backup_restores_what_was_there(connection, database, config, damage):
+    fill(connection, YESTERDAY)
+    fill(connection, date(2026, 6, 10))
+    before = rows(connection)
+    assert back_up_days(connection, config, NOW).startswith("2 of 2 days backed up")
+    connection.execute(damage.encode())
+    connection.commit()
+    for file in sorted(config.backup_folder.iterdir()):
+        restore(database, file, None)
+    assert rows(connection) == before
+    assert holds(connection, YESTERDAY, config.backup_folder)
+
+
+def test_a_day_is_backed_up_once_and_again_when_a_tick_of_it_was_run_since(connection, config):
+    fill(connection, YESTERDAY)
+    fill(connection, NOW.date())
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    assert back_up_days(connection, config, NOW).startswith("0 of 1")
+    later = datetime.now(tz=UTC) + timedelta(minutes=1)
+    tick = datetime(2026, 6, 11, 14, 15, tzinfo=UTC)
+    add_run(connection, tick, finished_at=later)
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    (config.backup_folder / FILE).unlink()
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    assert [path.name for path in config.backup_folder.iterdir()] == [FILE]
+
+
+def test_old_days_are_dropped_and_their_backups_stay(connection, config):
+    fill(connection, OLD)
+    fill(connection, YESTERDAY)
+    assert drop_old_days(connection, config, NOW).startswith("1 days")
+    assert days(connection) == [YESTERDAY]
+    [(count,)] = connection.execute("SELECT rows FROM backups WHERE day = %s", (OLD,)).fetchall()
+    assert count == ROWS
+    assert (config.backup_folder / "backup_energy_data_20260301.sql").is_file()
+    assert drop_old_days(connection, config, NOW).startswith("0 days")
+
+
+def test_what_cannot_be_backed_up_is_not_dropped(connection, config):
+    fill(connection, OLD)
+    config.backup_folder.parent.mkdir(exist_ok=True)
+    config.backup_folder.write_text("no folder")
+    with pytest.raises(OSError):
+        drop_old_days(connection, config, NOW)
+    assert len(rows(connection)) == ROWS
+
+
+def test_the_database_refuses_to_drop_what_is_not_backed_up(connection, config):
+    fill(connection, OLD)
+    drop = "SELECT energy_data_drop(%s)"
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="2026-03-01"):
+        connection.execute(drop, (OLD,))
+    connection.rollback()
+    back_up(connection, OLD, config.backup_folder)
+    connection.execute(
+        "UPDATE energy_data SET surplus_kwh = surplus_kwh + 1 WHERE ctid = "
+        "(SELECT min(ctid) FROM energy_data)"
+    )
+    connection.commit()
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        connection.execute(drop, (OLD,))
+    connection.rollback()
+    assert len(rows(connection)) == ROWS
+
+
+@pytest.mark.parametrize("loss", ["gone", "damaged", "outdated"])
+def test_a_backup_that_is_not_good_any_more_is_made_anew_before_the_drop(
+    connection, config, database, loss
+):
+    fill(connection, OLD)
+    back_up(connection, OLD, config.backup_folder)
+    file = config.backup_folder / "backup_energy_data_20260301.sql"
+    if loss == "gone":
+        file.unlink()
+    elif loss == "damaged":
+        file.write_bytes(file.read_bytes().replace(b"0.30000000000000004", b"0.30000000000000005"))
+    else:
+        connection.execute("UPDATE energy_data SET consumption_kwh = 7")
+        connection.commit()
+    before = rows(connection)
+    drop_old_days(connection, config, NOW)
+    assert rows(connection) == []
+    restore(database, file, None)
+    assert rows(connection) == before
+
+
+def test_partitions_are_made_a_week_ahead(connection, config):
+    assert make_days_ahead(connection, config, NOW).startswith("8 partitions made")
+    assert days(connection) == [NOW.date() + timedelta(days=number) for number in range(8)]
+    assert make_days_ahead(connection, config, NOW).startswith("0 partitions made")
+
+
+def test_rows_of_an_unprepared_day_move_into_its_partition_and_are_backed_up(connection, config):
+    connection.execute(
+        "INSERT INTO energy_data VALUES ('2026-06-13 10:00+00', gen_random_uuid(), "
+        "0, 0, 0, 0, 0, 0, 0, 0, 'METER', NULL)"
+    )
+    connection.commit()
+    make_days_ahead(connection, config, NOW)
+    assert back_up(connection, date(2026, 6, 13), config.backup_folder) == 1
+
+
+def test_old_logs_go_and_fresh_ones_stay(config):
+    logs = config.log_folder
+    old = logs / "tasks" / "dag_id=solar_simulation" / "run_id=old" / "attempt=1.log"
+    fresh = logs / "tasks" / "dag_id=solar_simulation" / "run_id=fresh" / "attempt=1.log"
+    of_day = logs / "simulation_log_20260401.log"
+    for path in (old, fresh, of_day):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("a line\n")
+    long_ago = (NOW - timedelta(days=31)).timestamp()
+    for path in (old, old.parent, of_day, fresh.parent):
+        os.utime(path, (long_ago, long_ago))
+    os.utime(fresh, (NOW.timestamp(), NOW.timestamp()))
+    assert remove_old_logs([logs], config, NOW).startswith("2 log files removed")
+    assert not old.parent.exists()
+    assert fresh.exists()
+    assert not of_day.exists()
+
+
+def test_old_pages_go_and_what_they_found_stays(connection, config):
+    for number, age in enumerate((31, 29)):
+        run_id = add_run(connection, datetime(2026, 6, 11, number, tzinfo=UTC))
+        connection.execute(
+            "INSERT INTO validations VALUES (%s, true, '{}', '{}', 'a page', %s)",
+            (run_id, NOW - timedelta(days=age)),
+        )
+    connection.commit()
+    assert remove_old_pages(connection, config, NOW).startswith("1 pages")
+    pages = connection.execute("SELECT page FROM validations ORDER BY validated_at").fetchall()
+    assert pages == [(None,), ("a page",)]
+
+
+def test_old_files_leave_every_exchange(config, tmp_path):
+    exchanges = [tmp_path / "one", tmp_path / "two"]
+    for folder in exchanges:
+        folder.mkdir()
+        for name in ("results_20260101_1200.csv", "results_20260611_1200.csv", "somebody.txt"):
+            (folder / name).write_text("x")
+        os.utime(folder / "results_20260101_1200.csv", (0, 0))
+        os.utime(folder / "somebody.txt", (0, 0))
+    config = load_settings(
+        home=tmp_path, exchanges=",".join(f"file://{path}" for path in exchanges)
+    )
+    assert remove_old_exchange_files(config, from_environment).startswith("2 files removed from 2")
+    for folder in exchanges:
+        left = {path.name for path in folder.iterdir()}
+        assert left == {"results_20260611_1200.csv", "somebody.txt"}
+
+
+def test_the_simulation_log_has_a_line_for_each_cycle_that_ended(connection, tmp_path):
+    tick = datetime(2026, 6, 11, 14, 15, tzinfo=UTC)
+    add_run(connection, tick, runner="local", timings_s={"run_simulation": 0.8})
+    failed = tick + timedelta(minutes=15)
+    add_run(connection, failed, status="failed", error="no weather")
+    for each in (tick, failed):
+        run_id = f"scheduled__{each:%Y-%m-%dT%H:%M:%S+00:00}"
+        file = journal.note(connection, run_id, tmp_path / "logs")
+    assert file.name == f"simulation_log_{datetime.now(tz=UTC):%Y%m%d}.log"
+    first, second = map(json.loads, file.read_text().splitlines())
+    assert (first["tick"], first["status"]) == ("2026-06-11T14:15:00", "completed")
+    assert (first["runner"], first["rows_inserted"], first["seconds"]) == ("local", 1000, 29)
+    assert first["timings_s"] == {"run_simulation": 0.8}
+    assert (second["status"], second["error"]) == ("failed", "no weather")
