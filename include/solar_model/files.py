@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import hashlib
 import io
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
@@ -21,13 +19,12 @@ import polars as pl
 from solar_model.contracts import Results, UsersInput, columns_of
 from solar_model.errors import InputError
 from solar_model.intake import broken_rules, typed
+from solar_model.scratch import DRAFT, hold
 from solar_model.ticks import TIMESTAMP_FORMAT
 
 Place = str | os.PathLike[str]
 
 _FIRST_ROW = 2  # line of the first row: the header is line 1
-_DRAFT = ".part"
-_YOUNG_SECONDS = 60.0  # between the making of a draft and its lock
 
 
 def read_users(path: Place) -> pl.DataFrame:
@@ -155,7 +152,7 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
         kind = "a folder" if target.is_dir() else "no ordinary file"
         raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
     # a name of its own: process numbers repeat on machines that share a folder, and in threads
-    draft = target.with_name(f".{target.name}.{uuid4().hex}{_DRAFT}")
+    draft = target.with_name(f".{target.name}.{uuid4().hex}{DRAFT}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         file = draft.open("wb")
@@ -164,8 +161,7 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
         raise
     try:
         with file:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hold(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -178,24 +174,6 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def sweep_drafts(folder: Path) -> int:
-    """Remove the drafts of files whose writers were killed; returns how many.
-
-    A writer holds a lock on its draft, which goes with the process however that one ends. So a
-    draft that can be locked is nobody's, unless it was made in this very moment.
-    """
-    swept = 0
-    young = time.time() - _YOUNG_SECONDS
-    for draft in folder.glob(f".*{_DRAFT}"):
-        # refused: it is somebody's, or lies where nobody can lock; or another sweeper was faster
-        with suppress(OSError), draft.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file.fileno()).st_mtime < young:
-                draft.unlink()
-                swept += 1
-    return swept
 
 
 def sha256_of(path: Place) -> str:

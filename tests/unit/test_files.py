@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +17,6 @@ from solar_model.files import (
     atomic_write,
     read_results,
     read_users,
-    sweep_drafts,
     write_results,
     write_users,
 )
@@ -191,34 +187,6 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path):
         assert path.read_bytes() == b"second"
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
-
-
-WRITER = """
-import sys, time
-from solar_model.files import atomic_write
-with atomic_write(sys.argv[1]) as file:
-    file.write(b"half")
-    print("writing", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_the_draft_of_a_killed_writer_is_swept_and_that_of_a_living_one_never(tmp_path):
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, tmp_path / "results.csv"], stdout=subprocess.PIPE
-    )
-    assert writer.stdout.readline() == b"writing\n"
-    [draft] = tmp_path.iterdir()
-    an_hour_ago = time.time() - 3600
-    os.utime(draft, (an_hour_ago, an_hour_ago))
-    assert sweep_drafts(tmp_path) == 0
-    writer.kill()
-    writer.communicate()
-    os.utime(draft)
-    assert sweep_drafts(tmp_path) == 0  # it may be that its writer has not locked it yet
-    os.utime(draft, (an_hour_ago, an_hour_ago))
-    assert sweep_drafts(tmp_path) == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from solar_model.pipeline import runs
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.pipeline.repetition import weather_of
+from solar_model.scratch import scratch_folder
 from solar_model.settings import Settings
 from solar_model.simulation import run_simulation
 from solar_model.ticks import TICK, parse_tick, ticks_from
@@ -126,8 +126,7 @@ def replay(
         When its input is not there any more; says where it was looked for.
     """
     run = _recorded(connection, run_id)
-    with TemporaryDirectory(prefix="solar-replay-") as name:
-        folder = Path(name)
+    with scratch_folder("replay") as folder:
         progress("looking for its input")
         given = _find_input(run, config, connections, folder)
         asked = Manifest.read(given)

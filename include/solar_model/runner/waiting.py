@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 
 from solar_model.errors import (
     ConfigurationError,
@@ -22,6 +20,7 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import Exchange, NotInExchange
 from solar_model.runner.answers import require_answer
 from solar_model.runner.client import JobStatus, RunnerClient
+from solar_model.scratch import scratch_folder
 
 PATIENCE_SECONDS = 15.0
 _SHORTEST_PAUSE_S = 0.25
@@ -117,8 +116,8 @@ async def wait_for_exchange(
         # what was looked at is not fetched again until it is another
         if written is None or written == seen:
             return False
-        with tempfile.TemporaryDirectory(prefix="solar-wait-") as folder:
-            results = exchange.get(name, Path(folder)).path
+        with scratch_folder("wait") as folder:
+            results = exchange.get(name, folder).path
             seen = written
             require_answer(Manifest.read(results), asked, secret)
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.work import simulate_file
+from solar_model.scratch import scratch_folder
 from solar_model.settings import settings
 from solar_model.ticks import INPUT_NAME, results_of
 from solar_model.webhook import deliver
@@ -79,12 +79,12 @@ class Watcher:
         ]
 
     def _simulate(self, name: str, written: datetime) -> bool:
-        with tempfile.TemporaryDirectory(prefix="solar-watch-") as folder:
+        with scratch_folder("watch") as folder:
             began = time.monotonic()
             try:
-                fetched = self.exchange.get(name, Path(folder))
+                fetched = self.exchange.get(name, folder)
                 self._tell(f"{name}: {fetched.rows:,} households")
-                results = self._computed(fetched.path, Path(folder))
+                results = self._computed(fetched.path, folder)
                 if (name, written) not in self.pending():
                     self._tell(f"{name}: somebody else was faster, or it was put anew")
                     return False
