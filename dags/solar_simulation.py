@@ -12,7 +12,7 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 | `upload_input` | puts the file into the first exchange that takes it | the exchange is away (retried) |
 | `run_simulation` | simulates the tick, here or on a remote runner, for which it waits without holding a worker | the input or the weather cannot be used, or no runner could and the worker must not (retried) |
 | `download_results` | fetches `results_*.csv` and holds it against its manifest | the exchange is away or the file is damaged (retried) |
-| `validate_results` | holds the results against the contract, what each system can do, and Great Expectations, whose account is kept in `validations`; nothing that fails is inserted | the results cannot be believed; the log lists each failed check with examples |
+| `validate_results` | holds the results against the contract, what each system can do, and Great Expectations, whose account is kept in `validations`: what is harmless is mended, what cannot be believed goes to `quarantine` and the run is `degraded` | more than `SOLAR_QUARANTINE_LIMIT` cannot be believed, or the file is wrong as a whole; the log names each rule with its first line |
 | `insert_results` | replaces the tick's rows and completes the run, in one transaction | the database is away (retried) |
 | `notify` | tells the webhook `SOLAR_NOTIFY_URL` how it ended | never: a webhook that is down is a warning |
 | `clean_up` | removes temporary files, and what is older than `SOLAR_EXCHANGE_RETENTION` from the exchanges | an exchange that is away is a warning |

@@ -24,7 +24,7 @@ from solar_model.ticks import TIMESTAMP_FORMAT
 
 Place = str | os.PathLike[str]
 
-_FIRST_ROW = 2  # line of the first row: the header is line 1
+FIRST_ROW = 2  # line of the first row: the header is line 1
 
 
 def read_users(path: Place) -> pl.DataFrame:
@@ -60,12 +60,12 @@ def read_users(path: Place) -> pl.DataFrame:
         also = f"Other rows that break the contract: {others:,}" if others else None
         if first.rule == "unique":
             users = frame["user_id"]
-            same = first.rows.filter(users.gather(first.rows) == users[row]) + _FIRST_ROW
+            same = first.rows.filter(users.gather(first.rows) == users[row]) + FIRST_ROW
             also = f"The same user is in lines {', '.join(map(str, same))}"
         raise InputError(
             "the household breaks the contract",
             file=path,
-            line=row + _FIRST_ROW,
+            line=row + FIRST_ROW,
             column=column,
             value=raw[column][row] or "nothing",
             expected=first.expected,
@@ -113,7 +113,7 @@ def read_results(path: Place) -> pl.DataFrame:
         raise InputError(
             "the value cannot be read",
             file=path,
-            line=row + _FIRST_ROW,
+            line=row + FIRST_ROW,
             column=column,
             value=raw[column][row],
             expected=first.expected,

@@ -160,6 +160,13 @@ class Settings(BaseSettings):
         lt=1,
         description="A run that sets aside more than this share of its households is an alert.",
     )
+    quarantine_limit: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of households whose results may be set aside before the whole file is "
+        "refused.",
+    )
     metrics_token: SecretStr | None = Field(
         None,
         min_length=SHORTEST_SECRET,

@@ -16,7 +16,7 @@ from solar_model.files import Place, read_text, read_users
 from solar_model.intake import broken_rules
 from solar_model.physics import RULES, beside_systems
 from solar_model.settings import settings
-from solar_model.ticks import FIRST_YEAR, LAST_YEAR
+from solar_model.ticks import FIRST_YEAR, LAST_YEAR, timestamp_text
 
 EXAMPLES = 5
 
@@ -123,37 +123,49 @@ def validate_results(
         frame, found = broken_rules(Results, raw)
     except InputError as error:
         return Report((Failure("readable", str(error)),))
-    failures = _of_the_contract(raw, frame, found)
-    if households is not None:
-        users, broken = broken_rules(UsersInput, _rows_of(households, read_users))
-        if broken:
-            raise InputError("the households break their own contract", expected=broken[0].expected)
-        ticks = _known_ticks(frame["timestamp"].drop_nulls().unique().sort())
-        beside = beside_systems(frame, users, ticks, settings())
-        failures += _against(_numbered(frame), users, beside)
-    return Report(tuple(failures))
+    users = None if households is None else _users(_rows_of(households, read_users))
+    return _examined(raw, frame, found, users, None).report
 
 
-def failed_checks(results: pl.DataFrame, users: pl.DataFrame, beside: pl.DataFrame) -> Report:
-    """The same for results and households that were read by this package.
+@dataclass(frozen=True)
+class Examination:
+    """What a closer look at results gave.
+
+    Attributes
+    ----------
+    report : Report
+        Every failed check.
+    beside : polars.DataFrame
+        The rows beside their systems, see :func:`solar_model.physics.beside_systems`.
+    """
+
+    report: Report
+    beside: pl.DataFrame
+
+
+def examine(results: pl.DataFrame, users: pl.DataFrame, ticks: Sequence[datetime]) -> Examination:
+    """Check results as `validate_results` does, and against the ticks that were asked for.
 
     Parameters
     ----------
     results : polars.DataFrame
-        As `read_results` reads them.
+        At least the columns of `Results`; text where something cannot be read.
     users : polars.DataFrame
-        As `read_users` reads them.
-    beside : polars.DataFrame
-        Both, from :func:`solar_model.physics.beside_systems`.
+        The input, as `read_users` returns it.
+    ticks : sequence of datetime.datetime
+        In order.
     """
     frame, found = broken_rules(Results, results)
-    failures = _of_the_contract(results, frame, found)
-    return Report((*failures, *_against(_numbered(frame), users, beside)))
+    return _examined(results, frame, found, users, ticks)
 
 
-def _of_the_contract(
-    raw: pl.DataFrame, frame: pl.DataFrame, found: Sequence[Breach]
-) -> list[Failure]:
+def _examined(
+    raw: pl.DataFrame,
+    frame: pl.DataFrame,
+    found: list[Breach],
+    users: pl.DataFrame | None,
+    ticks: Sequence[datetime] | None,
+) -> Examination:
     numbered = _numbered(frame)
     failures = [
         Failure(
@@ -166,11 +178,23 @@ def _of_the_contract(
     ]
     if frame.is_empty():
         failures.append(Failure("not_empty", "expected at least one row"))
-    return failures
+    beside = numbered
+    if users is not None:
+        known = _known_ticks(frame["timestamp"]) if ticks is None else ticks
+        beside = beside_systems(numbered, users, known, settings())
+        failures.extend(_against(numbered, users, beside, ticks))
+    return Examination(Report(tuple(failures)), beside)
 
 
 def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_row_index("row", offset=1).cast({"row": pl.Int64})
+
+
+def _known_ticks(stamps: pl.Series) -> list[datetime]:
+    """Timestamps that are ticks of years in which the sun's place is known."""
+    stamps = stamps.drop_nulls().unique().sort()
+    years = stamps.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    return stamps.filter(years & (stamps.dt.truncate("15m") == stamps)).to_list()
 
 
 def _rows_of(source: Any, read: Callable[[Place], pl.DataFrame]) -> pl.DataFrame:
@@ -201,12 +225,33 @@ def _from_pandas(column: Any, name: str) -> pl.Series:
     return values.alias(name)
 
 
-def _against(results: pl.DataFrame, users: pl.DataFrame, beside: pl.DataFrame) -> Iterator[Failure]:
+def _users(raw: pl.DataFrame) -> pl.DataFrame:
+    users, broken = broken_rules(UsersInput, raw)
+    if broken:
+        raise InputError("the households break their own contract", expected=broken[0].expected)
+    return users
+
+
+def _against(
+    results: pl.DataFrame,
+    users: pl.DataFrame,
+    beside: pl.DataFrame,
+    ticks: Sequence[datetime] | None,
+) -> Iterator[Failure]:
     """Checks that need to know who was simulated, with which system."""
-    ticks = results.select(pl.col("timestamp").drop_nulls().unique().sort())
+    stamp = pl.col("timestamp")
+    if ticks is None:
+        asked = results.select(stamp.drop_nulls().unique().sort())
+    else:
+        asked = pl.DataFrame({"timestamp": pl.Series(ticks, dtype=results.schema["timestamp"])})
+        other = results.filter(~stamp.is_in(asked["timestamp"].implode()))
+        if len(other):
+            first, last = timestamp_text(ticks[0]), timestamp_text(ticks[-1])
+            words = f"expected {first}" + (f" to {last}" if len(ticks) > 1 else "")
+            yield Failure("asked_tick", words, other, "timestamp")
     absent = (
         users.select("user_id")
-        .join(ticks, how="cross")
+        .join(asked, how="cross")
         .join(results, on=["user_id", "timestamp"], how="anti")
     )
     if len(absent):
@@ -218,9 +263,3 @@ def _against(results: pl.DataFrame, users: pl.DataFrame, beside: pl.DataFrame) -
         rows = results.filter(beside.select(rule.headroom_kwh < 0).to_series())
         if len(rows):
             yield Failure(rule.name, f"expected {rule.expected}", rows, rule.column)
-
-
-def _known_ticks(stamps: pl.Series) -> list[datetime]:
-    """Timestamps that are ticks of years in which the sun's place is known."""
-    years = stamps.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
-    return stamps.filter(years & (stamps.dt.truncate("15m") == stamps)).to_list()

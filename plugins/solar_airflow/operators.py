@@ -270,36 +270,41 @@ class DownloadResultsOperator(CycleOperator):
 
 
 class ValidateResultsOperator(CycleOperator):
-    """Hold the results against the contract and the Great Expectations suite."""
+    """Mend what is harmless, set aside what cannot be believed, refuse what is wrong as a whole."""
 
     operator_extra_links = (ValidationLink(),)
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
-        """Add ``checks``, the number of checks passed."""
-        from solar_model.files import read_results, read_users
+        """Add ``checks``, the number passed, and ``as_it_came``: whether nothing was mended."""
+        from solar_model.files import read_users
         from solar_model.manifest import Manifest
-        from solar_model.pipeline import drift, gate, validations
+        from solar_model.pipeline import drift, gate, quarantine, validations
         from solar_model.pipeline.suite import Asked
 
+        config = settings()
         results, given = self.results_path(), self.file("input")
-        verdict = gate.judge(
-            read_results(results),
-            read_users(self.input_path()),
-            Asked(
-                given.rows,
-                cycle.ticks,
-                totals_kwh=Manifest.read(results).totals_kwh,
-                usual_kwh=drift.usual(connection, cycle.ticks, given.rows),
-            ),
+        asked = Asked(
+            given.rows,
+            cycle.ticks,
+            totals_kwh=Manifest.read(results).totals_kwh,
+            usual_kwh=drift.usual(connection, cycle.ticks, given.rows),
         )
-        for warning in verdict.validation.warnings:
-            self.log.warning("%s", warning)
+        verdict = gate.judge(results, read_users(self.input_path()), asked, config.quarantine_limit)
+        for note in (*map(str, verdict.repairs), *verdict.validation.warnings):
+            self.log.warning("%s", note)
         if cycle.run_id is not None:
             validations.save(connection, cycle.run_id, verdict.validation)
+            quarantine.store(connection, cycle.run_id, quarantine.RESULTS, verdict.quarantined)
             connection.commit()
         verdict.raise_if_refused()
+        if aside := len(verdict.quarantined):
+            self.log.warning(
+                "%s households cannot be believed and are set aside: the run is degraded; "
+                "`solar quarantine list` names them",
+                f"{aside:,}",
+            )
         self.log.info("%s checks passed", verdict.validation.passed)
-        return {"checks": verdict.validation.passed}
+        return {"checks": verdict.validation.passed, "as_it_came": verdict.as_it_came}
 
 
 class InsertResultsOperator(CycleOperator):
@@ -309,6 +314,7 @@ class InsertResultsOperator(CycleOperator):
         """Add ``inserted``, the number of rows."""
         from solar_model.files import read_results
         from solar_model.manifest import Manifest
+        from solar_model.pipeline import gate, quarantine
         from solar_model.pipeline.insertion import insert
 
         if cycle.run_id is None:
@@ -319,7 +325,9 @@ class InsertResultsOperator(CycleOperator):
         inserted = insert(
             connection,
             cycle.run_id,
-            read_results(results),
+            read_results(results)
+            if self.handover["as_it_came"]
+            else gate.accepted(results, quarantine.set_aside(connection, cycle.run_id)),
             seed=cycle.seed,
             weather=manifest.weather,
             model_version=manifest.model_version,

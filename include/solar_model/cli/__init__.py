@@ -56,4 +56,12 @@ app = typer.Typer(
 )
 
 # they register on the app
-from solar_model.cli import community, db, doctor, health, replay, runner  # noqa: E402, F401
+from solar_model.cli import (  # noqa: E402
+    community,  # noqa: F401
+    db,  # noqa: F401
+    doctor,  # noqa: F401
+    health,  # noqa: F401
+    quarantine,  # noqa: F401
+    replay,  # noqa: F401
+    runner,  # noqa: F401
+)

@@ -55,7 +55,9 @@ _ENERGY = sql.SQL(
 # without the value that was found, many households share a reason
 _REASONS = r"""
 SELECT
-    regexp_replace(reason, '^(\S+) (is|appears in rows) .*, expected ', '\1: expected ') AS reason,
+    regexp_replace(
+        reason, '^(\S+) (is|appears in (?:rows|lines)) .*, expected ', '\1: expected '
+    ) AS reason,
     count(*) AS households
 FROM quarantine
 JOIN simulation_runs AS run ON run.id = simulation_run_id

@@ -17,7 +17,7 @@ from solar_model.errors import ConfigurationError
 from solar_model.files import atomic_write, write_users
 from solar_model.intake import split_households
 from solar_model.manifest import Manifest
-from solar_model.pipeline import runs
+from solar_model.pipeline import quarantine, runs
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.pipeline.repetition import weather_of
 from solar_model.pipeline.work_folders import is_here
@@ -185,7 +185,7 @@ def write_input(
     secret = config.seal_secret
     (manifest.sealed(secret) if secret else manifest).write(path)
     if cycle.run_id is not None:
-        runs.quarantine(connection, cycle.run_id, "input", rejected)
+        quarantine.store(connection, cycle.run_id, quarantine.INPUT, rejected)
         runs.record(
             connection,
             cycle.run_id,

@@ -21,7 +21,7 @@ from solar_model.ticks import tick_index
 
 ENERGY_COLUMNS = tuple(name for name in columns_of(Results) if name.endswith("_kwh"))
 
-_SOURCE = b"SIMULATION"
+SOURCE = "SIMULATION"
 _BLOCK_ROWS = 131_072
 # Postgres counts microseconds from 2000-01-01
 _POSTGRES_EPOCH_US = 946_684_800_000_000
@@ -40,12 +40,33 @@ _ROW = np.dtype(
         *_field("timestamp", ("timestamp", ">i8")),
         *_field("user_id", ("user_high", ">u8"), ("user_low", ">u8")),
         *(part for name in ENERGY_COLUMNS for part in _field(name, (name, ">f8"))),
-        *_field("source", ("source", f"S{len(_SOURCE)}")),
+        *_field("source", ("source", f"S{len(SOURCE)}")),
         *_field("run_id", ("run_id", "V16")),
     ]
 )
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
+
+
+# Rows of results that were set aside make it degraded; households that the contract of the input
+# keeps out are nobody's error but their own.
+_COMPLETE = """
+UPDATE simulation_runs AS run SET
+    finished_at = clock_timestamp(),
+    status = CASE WHEN held.results > 0 THEN 'degraded' ELSE 'completed' END::simulation_status,
+    households_quarantined = held.input + held.results,
+    results_rows = rows_inserted + held.results
+FROM (
+    SELECT
+        run_id,
+        count(*) FILTER (WHERE stage = 'input') AS input,
+        count(DISTINCT user_id) FILTER (WHERE stage = 'results') AS results
+    FROM unnest(%s::uuid[]) AS run_id
+    LEFT JOIN quarantine ON simulation_run_id = run_id AND released_at IS NULL
+    GROUP BY run_id
+) AS held
+WHERE run.id = held.run_id
+"""
 
 
 def insert(
@@ -87,7 +108,7 @@ def insert(
         row_of = runs.hold(connection, run_id)
         connection.execute(
             'DELETE FROM energy_data WHERE "timestamp" = ANY(%s) AND source = %s',
-            (list(row_of), _SOURCE.decode()),
+            (list(row_of), SOURCE),
         )
         for (tick,), rows in ordered.group_by("timestamp", maintain_order=True):
             if tick not in row_of:  # another run has begun it since
@@ -96,19 +117,14 @@ def insert(
             runs.record_tick(
                 connection,
                 row_of[tick],
-                status="completed",
                 error=None,
                 rows_inserted=len(rows),
-                results_rows=len(rows),
                 weather=record_of_tick(weather, tick_index(tick)),
                 **_totals(rows),
                 **facts,
             )
             inserted += len(rows)
-        connection.execute(
-            "UPDATE simulation_runs SET finished_at = clock_timestamp() WHERE id = ANY(%s)",
-            (list(row_of.values()),),
-        )
+        connection.execute(_COMPLETE, (list(row_of.values()),))
     return inserted
 
 
@@ -152,13 +168,13 @@ def _binary(rows: pl.DataFrame, run_id: str) -> NDArray[np.void]:
     block["user_high"], block["user_low"] = uuid_words(rows["user_id"])
     for name in ENERGY_COLUMNS:
         block[name] = rows[name].to_numpy()
-    block["source"] = _SOURCE
+    block["source"] = SOURCE.encode()
     block["run_id"] = np.void(UUID(run_id).bytes)
     return block
 
 
 def _lengths() -> Iterator[tuple[str, int]]:
     widths = dict.fromkeys(("timestamp", *ENERGY_COLUMNS), 8)
-    widths |= {"user_id": 16, "source": len(_SOURCE), "run_id": 16}
+    widths |= {"user_id": 16, "source": len(SOURCE), "run_id": 16}
     for name, width in widths.items():
         yield f"{name}_length", width

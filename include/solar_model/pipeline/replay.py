@@ -21,7 +21,7 @@ from solar_model.contracts import Results, columns_of
 from solar_model.errors import ConfigurationError, InputError, TransferError
 from solar_model.files import read_results, sha256_of
 from solar_model.manifest import Manifest
-from solar_model.pipeline import runs
+from solar_model.pipeline import quarantine
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.pipeline.repetition import weather_of
@@ -137,7 +137,7 @@ def replay(
         progress("comparing")
         sha256 = sha256_of(results)
         stored = _stored(connection, run)
-        aside = runs.set_aside(connection, run.id)
+        aside = quarantine.set_aside(connection, run.id)
         differences = list(_differences(read_results(results), stored, run, aside))
     if sha256 != run.results_sha256:
         differences.insert(0, f"SHA-256 is {sha256}, recorded was {run.results_sha256}")

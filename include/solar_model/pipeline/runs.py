@@ -16,7 +16,6 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-import polars as pl
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -145,18 +144,22 @@ def record_time(connection: Connection, run_id: str | None, step: str, seconds: 
 
 def outcome(connection: Connection, run_id: str) -> dict[str, Any]:
     """How a run ended, in the words of the webhook; what is not complete has failed."""
-    [(completed, file, rows)] = connection.execute(
+    [(status, file, rows)] = connection.execute(
         sql.SQL(
             """
-            SELECT bool_and(status = 'completed'), min(results_file), sum(rows_inserted)::bigint
+            SELECT
+                CASE WHEN bool_and(status::text IN ('completed', 'degraded'))
+                    THEN max(status::text) END,
+                min(results_file),
+                sum(rows_inserted)::bigint
             FROM simulation_runs WHERE {}
             """
         ).format(ROWS_OF_RUN),
         {"run_id": run_id},
     ).fetchall()
-    if not completed:
+    if status is None:
         return {"run_id": run_id, "status": "failed", "result_file": None, "record_count": 0}
-    return {"run_id": run_id, "status": "completed", "result_file": file, "record_count": rows}
+    return {"run_id": run_id, "status": status, "result_file": file, "record_count": rows}
 
 
 def fail(connection: Connection, airflow_run_id: str, error: str) -> None:
@@ -169,39 +172,3 @@ def fail(connection: Connection, airflow_run_id: str, error: str) -> None:
         (error[:10_000], airflow_run_id),
     )
     connection.commit()
-
-
-def quarantine(connection: Connection, run_id: str, stage: str, rejected: pl.DataFrame) -> None:
-    """Set rows aside with their reasons, in place of those of an earlier attempt.
-
-    Parameters
-    ----------
-    connection : psycopg.Connection
-        The caller commits.
-    run_id : str
-        The run.
-    stage : str
-        Where they stood out: ``input`` or ``results``.
-    rejected : polars.DataFrame
-        From :func:`solar_model.intake.split_households`.
-    """
-    rows = list(hold(connection, run_id).values())
-    connection.execute(
-        "DELETE FROM quarantine WHERE simulation_run_id = ANY(%s) AND stage = %s", (rows, stage)
-    )
-    with connection.cursor().copy(
-        "COPY quarantine (simulation_run_id, stage, user_id, reasons, row_values) FROM STDIN"
-    ) as copy:
-        # the few rows that were set aside, not the community
-        for row in rejected.select("user_id", "reasons", "raw").iter_rows():
-            for row_id in rows:
-                copy.write_row((row_id, stage, *row))
-
-
-def set_aside(connection: Connection, run_id: str) -> list[str]:
-    """Users whose results were set aside in a run; the caller ends the transaction."""
-    found = connection.execute(
-        "SELECT user_id FROM quarantine WHERE simulation_run_id = %s AND stage = 'results'",
-        (run_id,),
-    )
-    return [user_id for (user_id,) in found]

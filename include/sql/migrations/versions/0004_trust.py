@@ -21,6 +21,15 @@ def upgrade() -> None:
             page              text        NOT NULL,
             validated_at      timestamptz NOT NULL DEFAULT now()
         );
+
+        ALTER TABLE quarantine
+            -- in the results file
+            ADD COLUMN line         bigint,
+            -- the row of the input that the row of results answers
+            ADD COLUMN household    jsonb,
+            ADD COLUMN released_at  timestamptz,
+            ADD COLUMN released_by  text,
+            ADD COLUMN release_note text;
         """
     )
 
@@ -30,6 +39,12 @@ def downgrade() -> None:
     op.execute(
         """
         DROP TABLE validations;
+        ALTER TABLE quarantine
+            DROP COLUMN line,
+            DROP COLUMN household,
+            DROP COLUMN released_at,
+            DROP COLUMN released_by,
+            DROP COLUMN release_note;
         ALTER TYPE simulation_status RENAME TO simulation_status_with_degraded;
         CREATE TYPE simulation_status AS ENUM ('running', 'completed', 'failed');
         ALTER TABLE simulation_runs
