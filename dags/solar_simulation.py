@@ -31,36 +31,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import (
-    DAG,
-    CronTriggerTimetable,
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
-    TriggerRule,
-)
+from airflow.sdk import DAG, CronTriggerTimetable
 
-from solar_airflow import alerts
+from solar_airflow import alerts, graph
 from solar_airflow import operators as solar
-from solar_airflow.simulation import RunSimulationOperator
-
-# What can pass by itself is tried again. Everything else (a contract, a check, a defect) stays
-# wrong: the operator is better told at once.
-CAN_PASS = (
-    "solar_model.errors.RunnerError",
-    "solar_model.errors.TransferError",
-    "psycopg.OperationalError",
-    "psycopg.InterfaceError",
-    "requests.RequestException",
-    "builtins.OSError",
-    "airflow.sdk.exceptions.AirflowTaskTimeout",
-    "airflow.sdk.exceptions.TaskDeferralTimeout",
-)
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[RetryRule(exception=name, action=RetryAction.DEFAULT) for name in CAN_PASS],
-    default=RetryAction.FAIL,
-)
 
 with DAG(
     dag_id="solar_simulation",
@@ -74,58 +48,7 @@ with DAG(
     tags=["solar", "simulation"],
     on_failure_callback=[solar.record_timeout, alerts.tell_timeout],
     deadline=alerts.deadline(),
-    default_args={
-        "owner": "solar",
-        "retries": 3,
-        "retry_delay": timedelta(seconds=10),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=2),
-        "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=2),
-        "on_failure_callback": [solar.record_failure, alerts.tell_failure],
-    },
-    params={
-        "weather": Param(
-            None,
-            type=["null", "string"],
-            title="Weather",
-            description="A factor on clear-sky irradiance from 0 to 1.2, stochastic, open-meteo, "
-            "file:PATH, or several separated by commas in order of preference. Empty: as recorded "
-            "for this tick, else as configured.",
-            maxLength=500,
-        ),
-        "seed": Param(
-            None,
-            type=["null", "integer"],
-            title="Seed",
-            description="The same seed gives the same numbers. Empty: as recorded, else as "
-            "configured.",
-            minimum=0,
-            maximum=2**63 - 1,
-        ),
-        "dry_run": Param(
-            False,
-            type="boolean",
-            title="Dry run",
-            description="Compute and check, but insert nothing and notify nobody.",
-        ),
-    },
+    default_args=graph.DEFAULT_ARGS,
+    params=graph.PARAMS,
 ) as dag:
-    query = solar.QueryHouseholdsOperator(task_id="query_households")
-    write = solar.WriteInputCsvOperator(task_id="write_input_csv", handover=query.output)
-    upload = solar.UploadInputOperator(task_id="upload_input", handover=write.output)
-    simulate = RunSimulationOperator(
-        task_id="run_simulation",
-        handover=upload.output,
-        execution_timeout=timedelta(minutes=4),
-    )
-    download = solar.DownloadResultsOperator(task_id="download_results", handover=simulate.output)
-    validate = solar.ValidateResultsOperator(task_id="validate_results", handover=download.output)
-    insert = solar.InsertResultsOperator(task_id="insert_results", handover=validate.output)
-    # also after a failure: whoever waits for the results learns that there are none
-    notify = solar.NotifyOperator(
-        task_id="notify", handover=query.output, trigger_rule=TriggerRule.ALL_DONE
-    )
-    clean_up = solar.CleanUpOperator(task_id="clean_up", handover=insert.output)
-
-    insert >> notify >> clean_up
+    graph.cycle_tasks(step_limit=timedelta(minutes=2), simulation_limit=timedelta(minutes=4))

@@ -68,6 +68,10 @@ def _section(dag: Any) -> str:
 def _schedule(dag: Any) -> str:
     if dag.schedule is None:
         return "started by hand"
+    from solar_airflow.timetables import BackfillTimetable
+
+    if isinstance(dag.timetable, BackfillTimetable):
+        return "started by a backfill"
     return f"on schedule `{dag.timetable.expression}`"
 
 

@@ -17,6 +17,7 @@ from solar_stack.airflow import ADMIN, VIEWER
 from solar_stack.api import AirflowApi
 from solar_stack.cycle import DAG_ID, finished_runs, run_once, summary
 from solar_stack.errors import StackError
+from solar_stack.history import fill_last_day
 from solar_stack.ports import HOST
 from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.postgres_wheel import locate
@@ -63,6 +64,7 @@ def run(signals: Signals) -> int:
     """Everything up, a cycle now and every 15 minutes, until it is stopped."""
     stack = _stack(signals)
     with stack.up() as api:
+        fill_last_day(stack, api, signals)
         _first_cycle(stack, api, signals)
         secrets = stack.state.secrets()
         say(

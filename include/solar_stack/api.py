@@ -81,6 +81,21 @@ class AirflowApi:
         run = self.request("POST", f"dags/{dag_id}/dagRuns", json=body)
         return str(run["dag_run_id"])
 
+    def backfill(self, dag_id: str, first: datetime, last: datetime) -> int:
+        """Have the runs of a range made, also those that were before; the backfill's number."""
+        body = {
+            "dag_id": dag_id,
+            "from_date": first.isoformat(),
+            "to_date": last.isoformat(),
+            "max_active_runs": 1,
+            "reprocess_behavior": "completed",
+        }
+        return int(self.request("POST", "backfills", json=body)["id"])
+
+    def backfill_ended(self, number: int) -> bool:
+        """Whether all runs of a backfill have ended, well or badly."""
+        return self.request("GET", f"backfills/{number}")["completed_at"] is not None
+
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """One run: ``state``, ``start_date``, ``end_date`` and so on."""
         return dict(self.request("GET", f"dags/{dag_id}/dagRuns/{run_id}"))

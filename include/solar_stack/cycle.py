@@ -89,16 +89,16 @@ def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[t
         signals.pause(IDLE_SECONDS)
 
 
-def wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals) -> None:
-    """Until Airflow has read the DAG, since the stack was started."""
+def wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals, dag_id: str = DAG_ID) -> None:
+    """Until Airflow has read a DAG, since the stack was started."""
     deadline = time.monotonic() + PARSED_SECONDS
-    while not api.has_dag(DAG_ID, stack.started_at):
+    while not api.has_dag(dag_id, stack.started_at):
         stack.watch()
         if errors := api.import_errors():
             raise StackError("Airflow cannot import a DAG file:\n" + "\n".join(errors))
         if time.monotonic() > deadline:
             raise StackError(
-                f"Airflow found no DAG {DAG_ID} in {PARSED_SECONDS:.0f} s. "
+                f"Airflow found no DAG {dag_id} in {PARSED_SECONDS:.0f} s. "
                 f"See the logs in {stack.state.logs}."
             )
         signals.pause(LOOK_SECONDS)

@@ -51,6 +51,7 @@ class Stack:
         self.state = State(settings.home)
         self.address = f"http://{HOST}:{settings.port}"
         self.solar = ""
+        self.has_sample = False
         self._settings = settings
         self._signals = signals
         self._postgres = EmbeddedPostgres(
@@ -183,7 +184,8 @@ class Stack:
             database.upgrade(database.owner_conninfo(self.solar))
             self._signals.check()
             # The tables of somebody else's database are its own.
-            if variables[airflow.SOLAR_CONNECTION] == self._postgres.dsn("solar"):
+            self.has_sample = variables[airflow.SOLAR_CONNECTION] == self._postgres.dsn("solar")
+            if self.has_sample:
                 with database.connect(self.solar) as connection:
                     load_sample(connection, SAMPLE_HOUSEHOLDS, self._settings.seed)
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import psycopg
 from airflow.sdk import BaseHook, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from solar_airflow.backfills import await_turn, step_back
 from solar_airflow.links import ValidationLink
-from solar_model.errors import SolarModelError
+from solar_model.errors import InputError, SolarModelError
 from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
@@ -138,7 +138,7 @@ class QueryHouseholdsOperator(BaseOperator):
             return [tick]
         ticks = past_ticks_of_day(tick, datetime.now(tz=UTC))
         if not ticks:
-            raise AirflowSkipException(f"no tick of {tick:%F} is over")
+            raise InputError("no tick of this day is over yet", value=f"{tick:%F}")
         return ticks
 
 

@@ -32,8 +32,8 @@ from solar_model.pseudonyms import users_hidden
 from solar_model.settings import settings
 
 LOCAL, EXCHANGE = "local", "exchange"
-# What must be left of the task's time for this worker to simulate.
-_RESERVE_S = 60.0
+# Share of the task's time that must be left for this worker to simulate.
+_RESERVE = 0.25
 # What is remembered of an earlier try longer than this after its wait is of an earlier run.
 _STALE_S = 600.0
 _JOB = "job"
@@ -159,9 +159,10 @@ class RunSimulationOperator(CycleOperator):
         return self._simulate_here(began)
 
     def _defer_to(self, runner: str, context: Context, began: float, tried: list[str]) -> NoReturn:
-        limit_s = max(min(settings().runner_time_limit_s, self._seconds_left(began)), 1.0)
         exchange = runner == EXCHANGE
         asked = self._asked()
+        allowed_s = asked.steps * settings().runner_time_limit_s
+        limit_s = max(min(allowed_s, self._seconds_left(began)), 1.0)
         uploaded = self.file("uploaded")
         trigger = (ExchangeTrigger if exchange else HttpRunnerTrigger)(
             where=uploaded.exchange if exchange else runner,
@@ -188,7 +189,7 @@ class RunSimulationOperator(CycleOperator):
                 "uploaded": uploaded.to_dict(),
             },
             # the trigger ends by itself; this is for a triggerer that is gone
-            timeout=timedelta(seconds=limit_s + _RESERVE_S / 2),
+            timeout=timedelta(seconds=limit_s + self._reserve_s / 2),
         )
 
     def _take(self, runner: str, began: float) -> Handover:
@@ -261,9 +262,14 @@ class RunSimulationOperator(CycleOperator):
             with open_database(self) as connection:
                 runners.failed(connection, runner, str(error))
 
+    @property
+    def _reserve_s(self) -> float:
+        assert self.execution_timeout is not None
+        return _RESERVE * self.execution_timeout.total_seconds()
+
     def _seconds_left(self, began: float) -> float:
         assert self.execution_timeout is not None
-        return began + self.execution_timeout.total_seconds() - _RESERVE_S - time.time()
+        return began + self.execution_timeout.total_seconds() - self._reserve_s - time.time()
 
     def _asked(self) -> Manifest:
         return Manifest.read(self.input_path())

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -18,6 +18,8 @@ pytestmark = pytest.mark.end_to_end
 FIRST, LAST = "2024-07-01T16:00:00Z", "2024-07-01T16:30:00Z"
 TICKS = [datetime.fromisoformat(FIRST) + i * timedelta(minutes=15) for i in range(3)]
 BACKFILL_SECONDS = 180
+DAILY = "solar_simulation_daily"
+DAY = datetime(2024, 7, 5, tzinfo=UTC)
 
 
 def finished(cycle, backfill: int) -> None:
@@ -117,3 +119,74 @@ def test_from_the_command_line_it_replaces_what_was_there(cycle, filled):
     assert len(now) == len(filled) == 3000
     assert [row[:2] for row in now] == [row[:2] for row in filled]
     assert now != filled
+
+
+@pytest.fixture(scope="module")
+def days(cycle) -> tuple[list[tuple], list[tuple], bytes]:
+    """Some ticks of a day as the 15-minute DAG computes them, then two whole days."""
+    tick = DAY + timedelta(minutes=15)
+    few = cycle.api.backfill(DAG, DAY, tick)
+    finished(cycle, few)
+    before = of_range(cycle, DAY, tick)
+    exchange = cycle.settings.home / "exchange"
+    files = [exchange / f"results_{one:%Y%m%d_%H%M}.csv" for one in (DAY, tick)]
+    written = b"".join(file.read_bytes().split(b"\n", 1)[1] for file in files)
+    finished(cycle, cycle.api.backfill(DAILY, DAY, DAY + timedelta(days=1, hours=5)))
+    return before, of_range(cycle, DAY, tick), written
+
+
+def of_range(cycle, first: datetime, last: datetime) -> list[tuple]:
+    return cycle.sql(
+        'SELECT * FROM energy_data WHERE "timestamp" BETWEEN %s AND %s ORDER BY 1, 2', first, last
+    )
+
+
+def test_a_whole_day_at_once_is_byte_for_byte_what_its_ticks_alone_are(cycle, days):
+    before, after, written = days
+    assert len(before) == 2000
+    assert after == before
+    day = cycle.settings.home / "exchange" / "results_20240705_0000-96-ticks.csv"
+    assert day.read_bytes().split(b"\n", 1)[1].startswith(written)
+
+
+@pytest.mark.usefixtures("days")
+def test_each_tick_of_the_days_has_its_rows_and_its_entry_in_the_ledger(cycle):
+    last = DAY + timedelta(days=2)
+    runs = cycle.sql(
+        "SELECT tick, status::text, rows_inserted, weather, checks_passed > 0, results_file, "
+        "airflow_run_id, (SELECT count(*) FROM validations WHERE simulation_run_id = run.id) "
+        "FROM simulation_runs AS run WHERE tick >= %s AND tick < %s ORDER BY tick",
+        DAY,
+        last,
+    )
+    assert [run[0] for run in runs] == [DAY + i * timedelta(minutes=15) for i in range(192)]
+    assert {run[1:5] for run in runs} == {("completed", 1000, "stochastic", True)}
+    assert {run[7] for run in runs} == {1}
+    assert len({run[5] for run in runs}) == len({run[6] for run in runs}) == 2
+    [(rows, per_tick)] = cycle.sql(
+        'SELECT count(*), count(DISTINCT ("timestamp", user_id)) FROM energy_data '
+        'WHERE "timestamp" >= %s AND "timestamp" < %s',
+        DAY,
+        last,
+    )
+    assert rows == per_tick == 192_000
+
+
+@pytest.mark.usefixtures("days")
+def test_a_day_starts_from_the_batteries_of_the_day_before(cycle):
+    import polars as pl
+
+    file = cycle.settings.home / "exchange" / "users_input_20240706_000000-96-ticks.csv"
+    left = {
+        str(user): soc
+        for user, soc in cycle.sql(
+            'SELECT user_id, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s',
+            DAY + timedelta(hours=23, minutes=45),
+        )
+    }
+    assert dict(pl.read_csv(file).select("user_id", "battery_soc_kwh").iter_rows()) == left
+
+
+def test_no_day_is_filled_by_itself(cycle):
+    assert cycle.api.request("GET", f"dags/{DAILY}")["next_dagrun_run_after"] is None
+    assert {run["run_type"] for run in cycle.api.runs(DAILY)} <= {"backfill"}

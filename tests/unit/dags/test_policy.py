@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -66,6 +66,27 @@ def test_the_cycle_is_the_nine_tasks_in_order(bag):
     assert [task.task_id for task in dag.topological_sort()] == list(CYCLE_TASKS)
     assert type(dag.timetable) is CronTriggerTimetable
     assert dag.timetable.expression == "*/15 * * * *"
+
+
+def test_a_whole_day_takes_the_same_tasks_and_is_only_backfilled(bag):
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
+    dag = bag.dags["solar_simulation_daily"]
+    assert [task.task_id for task in dag.topological_sort()] == list(CYCLE_TASKS)
+    # as the scheduler knows it
+    known: SerializedDAG = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    live = TimeRestriction(known.start_date, None, catchup=False)
+    assert (
+        known.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=live)
+        is None
+    )
+    first, last = datetime(2024, 6, 10, tzinfo=UTC), datetime(2024, 6, 12, 7, tzinfo=UTC)
+    asked = list(known.iter_dagrun_infos_between(first, last))
+    assert [info.logical_date.day for info in asked] == [10, 11, 12]
+    # a day may be filled as soon as it has begun
+    assert all(info.run_after == info.logical_date for info in asked)
 
 
 def test_what_cannot_pass_is_not_retried_and_what_can_is(bag):

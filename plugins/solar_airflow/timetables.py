@@ -1,0 +1,29 @@
+"""When runs are made by themselves: for what is only backfilled, never."""
+
+from __future__ import annotations
+
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+from airflow.timetables.trigger import CronTriggerTimetable
+
+
+class BackfillTimetable(CronTriggerTimetable):
+    """The times that a backfill may ask for; the scheduler itself makes no run of them.
+
+    Airflow backfills only what has a schedule. It asks with ``catchup`` for a backfill, and
+    without for the schedule of a DAG that does not catch up.
+    """
+
+    @property
+    def summary(self) -> str:
+        """What the UI shows as the schedule."""
+        return "backfills only"
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """The next run of a backfill; none of the schedule."""
+        if not restriction.catchup:
+            return None
+        return super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
