@@ -27,13 +27,13 @@ class Report:
 
 
 def report(connection: psycopg.Connection[Any], run_id: UUID) -> Report | None:
-    """The validation of a run; None when it has none."""
+    """The validation of a run; None when it has none, or its page is gone."""
     with connection.cursor(row_factory=class_row(Report)) as cursor:
         return cursor.execute(
             """
             SELECT tick, succeeded, page, validated_at
             FROM validations JOIN simulation_runs ON id = simulation_run_id
-            WHERE id = %s
+            WHERE id = %s AND page IS NOT NULL
             """,
             (run_id,),
         ).fetchone()
@@ -44,7 +44,7 @@ def run_of(connection: psycopg.Connection[Any], airflow_run_id: str) -> UUID | N
     row = connection.execute(
         """
         SELECT id FROM simulation_runs JOIN validations ON simulation_run_id = id
-        WHERE airflow_run_id = %s ORDER BY tick, shard LIMIT 1
+        WHERE airflow_run_id = %s AND page IS NOT NULL ORDER BY tick, shard LIMIT 1
         """,
         (airflow_run_id,),
     ).fetchone()

@@ -58,7 +58,7 @@ def validation(simulation_run_id: UUID, database: Database) -> HTMLResponse:
     """What Great Expectations said about the results of a run."""
     report = validations.report(database, simulation_run_id)
     if report is None:
-        raise HTTPException(404, f"the run {simulation_run_id} has no validation")
+        raise HTTPException(404, f"the run {simulation_run_id} has no validation, or none any more")
     return HTMLResponse(_page(report), headers={"Content-Security-Policy": _POLICY})
 
 

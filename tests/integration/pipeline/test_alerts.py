@@ -180,6 +180,21 @@ def test_a_failed_task_is_told_with_its_error_and_its_log(connection, teller, po
     assert f"Log: {log}" in told["LINKS"]
 
 
+def test_the_validation_report_is_linked_while_it_has_a_page(connection, teller, post):
+    run_id = scheduled(connection, DUE, status="degraded")
+    link = f"Validation report: {UI}/solar/validations/{run_id}"
+    connection.execute(
+        "INSERT INTO validations VALUES (%s, false, '{}', '{}', 'a page')", (run_id,)
+    )
+    connection.commit()
+    teller.tell(connection, [holds("degraded", tick=DUE.isoformat())])
+    assert link in sections(post.mails[0])["LINKS"]
+    connection.execute("UPDATE validations SET page = NULL")
+    connection.commit()
+    teller.tell(connection, [holds("coverage", tick=DUE.isoformat())])
+    assert link not in sections(post.mails[1])["LINKS"]
+
+
 def test_cycles_that_fail_one_after_the_other_are_one_state_until_one_succeeds(
     connection, teller, post, monitor
 ):

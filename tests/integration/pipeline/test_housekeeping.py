@@ -7,13 +7,14 @@ import os
 import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from tests.support.ledger import add_run
 
-from solar_model.pipeline import journal
+from solar_model.pipeline import journal, validations
 from solar_model.pipeline.connections import from_environment
 from solar_model.pipeline.housekeeping import (
     back_up_days,
@@ -203,8 +204,9 @@ def test_old_logs_go_and_fresh_ones_stay(config):
 
 
 def test_old_pages_go_and_what_they_found_stays(connection, config):
+    made = []
     for number, age in enumerate((31, 29)):
-        run_id = add_run(connection, datetime(2026, 6, 11, number, tzinfo=UTC))
+        made.append(run_id := add_run(connection, datetime(2026, 6, 11, number, tzinfo=UTC)))
         connection.execute(
             "INSERT INTO validations VALUES (%s, true, '{}', '{}', 'a page', %s)",
             (run_id, NOW - timedelta(days=age)),
@@ -213,6 +215,9 @@ def test_old_pages_go_and_what_they_found_stays(connection, config):
     assert remove_old_pages(connection, config, NOW).startswith("1 pages")
     pages = connection.execute("SELECT page FROM validations ORDER BY validated_at").fetchall()
     assert pages == [(None,), ("a page",)]
+    gone, kept = (validations.report(connection, UUID(run_id)) for run_id in made)
+    assert gone is None
+    assert kept.page == "a page"
 
 
 def test_old_files_leave_every_exchange(config, tmp_path):

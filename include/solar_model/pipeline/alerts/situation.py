@@ -77,8 +77,10 @@ ORDER BY tick DESC LIMIT 1
 _USUAL = """
 SELECT task, percentile_cont(0.5) WITHIN GROUP (ORDER BY value::float8)
 FROM simulation_runs, jsonb_each_text(timings_s) AS each (task, value)
-WHERE id <> %s AND finished_at > now() - interval '1 day' AND steps = 1
+WHERE id <> %(id)s AND finished_at > now() - interval '1 day'
     AND status::text IN ('completed', 'degraded')
+    -- a run of a whole day takes another time
+    AND split_part(airflow_run_id, '__', 1) = split_part(%(airflow_run_id)s, '__', 1)
 GROUP BY task
 """
 
@@ -102,7 +104,7 @@ def situation(
         last_good = connection.execute(_LAST_GOOD, (now,)).fetchone()
         usual: dict[str, float] = {}
         if run is not None:
-            usual = dict(connection.execute(_USUAL, (run.id,)).fetchall())
+            usual = dict(connection.execute(_USUAL, vars(run)).fetchall())
         validated = run is not None and _is_validated(connection, run.id)
     return Situation(
         dag_id=dag_id,
@@ -115,7 +117,9 @@ def situation(
 
 
 def _is_validated(connection: Connection, run_id: str) -> bool:
-    found = connection.execute("SELECT FROM validations WHERE simulation_run_id = %s", (run_id,))
+    found = connection.execute(
+        "SELECT FROM validations WHERE simulation_run_id = %s AND page IS NOT NULL", (run_id,)
+    )
     return found.fetchone() is not None
 
 
