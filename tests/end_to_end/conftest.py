@@ -29,7 +29,7 @@ from solar_stack.signals import Signals
 from solar_stack.stack import Stack
 
 DAG = "solar_simulation"
-CYCLE_SECONDS = 120
+CYCLE_SECONDS = 240
 METRICS_TOKEN = "a token that only Prometheus knows"
 
 

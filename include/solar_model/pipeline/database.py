@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import create_engine, pool
 from sqlalchemy.exc import DBAPIError
 
@@ -38,7 +39,7 @@ def conninfo(connection: str) -> str:
     Parameters
     ----------
     connection : str
-        ``postgresql://user:password@host:port/database?sslmode=require`` or the JSON form
+        ``postgresql://user:password@host:port/database?sslmode=verify-full`` or the JSON form
         with host, port, login, password, schema and extra.
 
     Raises
@@ -92,6 +93,29 @@ def owner_conninfo(info: str) -> str:
     """
     connection = from_environment(OWNER_ID)
     return conninfo(connection) if connection else info
+
+
+def require_verified(info: str) -> None:
+    """Make sure that nobody on the way can pretend to be the database.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is on another machine and its certificate is not looked at.
+    """
+    found = conninfo_to_dict(info)
+    mode = str(found.get("sslmode") or "prefer")
+    if mode in ("verify-ca", "verify-full"):
+        return
+    for host in str(found.get("host") or "").split(","):
+        # a bare name is a neighbour in a network of containers
+        if host in ("", "127.0.0.1", "::1") or host.startswith("/") or not re.search("[.:]", host):
+            continue
+        raise ConfigurationError(
+            f"the certificate of {host} is not looked at (sslmode is {mode}): somebody on the way "
+            f"could be the database. Add sslmode=verify-full to the connection {CONNECTION_ID}; "
+            "sslrootcert names the authority, such as /etc/ssl/certs/ca-certificates.crt."
+        )
 
 
 def connect(info: str, *, time_limit: timedelta | None = None) -> psycopg.Connection[Any]:

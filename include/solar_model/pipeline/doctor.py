@@ -76,6 +76,8 @@ def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:
     if connection is None:
         return
     with connection:
+        problem, _ = attempt(lambda: database.require_verified(connection.info.dsn))
+        yield Finding("database", "certificate is verified", problem)
         problem, _ = attempt(lambda: database.require_current(connection))
         yield Finding("database", "schema up to date", problem)
         if problem is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import ssl
 import time
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ from solar_model.manifest import Manifest
 from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.answers import require_answer
 from solar_model.runner.protocol import sign_request
+
+# It tells each URL, and those of results carry the signature that opens them.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _STATES = ("queued", "running", "completed", "failed")
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import socket
 import threading
 import time
@@ -231,11 +232,13 @@ def test_the_callback_is_the_webhook_of_the_mission_signed(runner, tmp_path):
     }
 
 
-def test_secrets_and_links_are_not_logged(runner, households):
+def test_secrets_and_links_are_logged_on_neither_side(runner, households, tmp_path, caplog):
     asked = Manifest.read(households)
-    job = runner.client.submit(households, asked)
-    done = wait(runner.client, job.id, "completed")
-    httpx.get(runner.url + done.results_url)
+    with caplog.at_level(logging.INFO):
+        job = runner.client.submit(households, asked, callback_url="http://127.0.0.1:9/?token=x")
+        done = wait(runner.client, job.id, "completed")
+        runner.client.fetch(done, asked, tmp_path / "fetched")
+    assert "signature" not in caplog.text and "token" not in caplog.text
     assert job.id in runner.said
     assert SECRET not in runner.said
     assert "signature" not in runner.said

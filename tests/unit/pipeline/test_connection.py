@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from solar_model.errors import ConfigurationError
-from solar_model.pipeline.database import conninfo, conninfo_from_environment
+from solar_model.pipeline.database import conninfo, conninfo_from_environment, require_verified
 
 EXPECTED = {
     "host": "db.example.org",
@@ -67,3 +67,34 @@ def test_without_the_variable_the_error_names_it(monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_SOLAR_DB", raising=False)
     with pytest.raises(ConfigurationError, match="AIRFLOW_CONN_SOLAR_DB is not set"):
         conninfo_from_environment()
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "host=/run/postgresql",
+        "host=127.0.0.1 sslmode=disable",
+        "host=postgres",
+        "host=db.example.org sslmode=verify-full",
+        "host=10.0.0.7 sslmode=verify-ca",
+        "dbname=solar",
+    ],
+)
+def test_a_database_that_is_near_or_shows_its_certificate_is_fine(info):
+    require_verified(info)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "host=db.example.org",
+        "host=db.example.org sslmode=require",
+        "host=10.0.0.7 sslmode=disable",
+        "host=2001:db8::7",
+        "host=127.0.0.1,db.example.org",
+    ],
+)
+def test_one_that_is_far_and_shows_none_is_told_of(info):
+    with pytest.raises(ConfigurationError, match="Add sslmode=verify-full") as problem:
+        require_verified(f"{info} password=hunter2")
+    assert "hunter2" not in str(problem.value)
