@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from solar_model.pipeline import database
+from solar_model.pipeline.runs import DAILY_DAG
 from solar_model.ticks import TICK, TICKS_PER_DAY, parse_tick
 from solar_stack.api import AirflowApi
 from solar_stack.cycle import LOOK_SECONDS, wait_for_dag
 from solar_stack.show import say, step
 from solar_stack.signals import Signals
 from solar_stack.stack import Stack
-
-DAILY_DAG = "solar_simulation_daily"
 
 
 def fill_last_day(stack: Stack, api: AirflowApi, signals: Signals) -> None:

@@ -20,7 +20,7 @@ from asgiref.sync import sync_to_async
 from solar_airflow.operators import connection_text
 from solar_model.errors import TransferError
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
-from solar_model.pipeline.runs import CYCLE_DAG
+from solar_model.pipeline.runs import CYCLE_DAG, DAILY_DAG
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick
 
@@ -142,7 +142,7 @@ class MonitorOperator(BaseOperator):
 def _tick_of(context: Context) -> datetime | None:
     """The tick of a run, where the DAG computes ticks."""
     run = context["dag_run"]
-    if not run.dag_id.startswith(CYCLE_DAG):
+    if run.dag_id not in (CYCLE_DAG, DAILY_DAG):
         return None
     return parse_tick(run.logical_date or run.run_after)
 
@@ -154,11 +154,15 @@ def _count_runs(context: Context) -> Callable[..., int]:
         run_ids: Sequence[str] | None = None,
         states: Sequence[str] | None = None,
     ) -> int:
-        return context["task_instance"].get_dr_count(
-            dag_id=CYCLE_DAG,
-            logical_dates=list(ticks) if ticks else None,
-            run_ids=list(run_ids) if run_ids else None,
-            states=list(states) if states else None,
+        return sum(
+            context["task_instance"].get_dr_count(
+                dag_id=dag_id,
+                logical_dates=list(ticks) if ticks else None,
+                run_ids=list(run_ids) if run_ids else None,
+                states=list(states) if states else None,
+            )
+            # a day's run is no run of the tick that it begins with
+            for dag_id in ((CYCLE_DAG,) if ticks else (CYCLE_DAG, DAILY_DAG))
         )
 
     return count

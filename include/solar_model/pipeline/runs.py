@@ -26,8 +26,9 @@ from solar_model.ticks import ticks_from
 
 Connection = psycopg.Connection[Any]
 
-# The DAG whose runs these are.
+# The DAGs whose runs these are: of a tick, and of a day's ticks.
 CYCLE_DAG = "solar_simulation"
+DAILY_DAG = "solar_simulation_daily"
 # Its tasks, in the order in which they run.
 CYCLE_TASKS = (
     "query_households",
