@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql airflow test test-fast validate-model lint bench docs screenshots audit lock env clean environment environment-dev
+.PHONY: help run cycle psql airflow test test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
 	$(bin)/python -m docs.scripts.dag_reference
 	$(bin)/python docs/scripts/plot_generation_reference.py
+
+faults: environment-dev ## Put each exchange and a runner through faults, and write docs/faults.md
+	@exec $(bin)/python -m docs.scripts.fault_table
 
 screenshots: environment-dev ## Take the pictures of the README anew, with Chromium
 	@$(bin)/python -m solar_stack programs

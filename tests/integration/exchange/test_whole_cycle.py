@@ -2,7 +2,7 @@
 
 Whatever befalls the transfers, the tick's rows are in the database exactly once, and the run's row
 says who carried them. With SOLAR_FAULT_TABLE=FILE, the pauses between attempts are the real ones,
-and what happened and how long it took is written there as a table.
+and what happened and how long it took is written there as a table (docs/scripts/fault_table.py).
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ class Case:
 
     fault: str
     before: str
-    faults: tuple[Fault, ...] = ()  # none: the server refuses every connection from now on
+    faults: tuple[Fault, ...] = ()
     carriers: str = "itself, itself"
 
 
-AWAY = "refused from here on"
+AWAY, NONE, SLOW = "refused from here on", "none", "slow"
 EXCHANGE_CASES = [
+    Case(NONE, "upload_input"),
     Case(AWAY, "upload_input", carriers="the next, the next"),
     Case(AWAY, "run_simulation", carriers="itself, the next"),
     Case(AWAY, "download_results", carriers="itself, the next"),
@@ -67,18 +68,20 @@ EXCHANGE_CASES = [
     Case("reset after half the bytes", "run_simulation", (Fault("reset", after=HALF),)),
     Case("500 three times", "upload_input", (Fault("busy"),) * 3),
     Case("500 three times", "download_results", (Fault("busy"),) * 3),
-    Case("slow", "upload_input", (Fault("slow"),)),
+    Case(SLOW, "upload_input", (Fault("slow"),)),
     Case("wrong checksum", "upload_input", (Fault("damage_up", after=HALF),)),
     Case("wrong checksum", "download_results", (Fault("damage_down", after=HALF),)),
     Case("truncated file", "download_results", (Fault("truncate", after=HALF),)),
 ]
 RUNNER_CASES = [
+    Case(NONE, "run_simulation", carriers="itself"),
     Case(AWAY, "run_simulation", carriers="the next"),
     Case("reset after half the bytes", "run_simulation", (Fault("reset", after=HALF),), "the next"),
     Case("500 three times", "run_simulation", (Fault("busy"),) * 3, "the next"),
-    Case("slow", "run_simulation", (Fault("slow"),), "itself"),
+    Case(SLOW, "run_simulation", (Fault("slow"),), "itself"),
     Case("wrong checksum", "run_simulation", (Fault("damage_down", after=HALF),), "the next"),
     Case("truncated file", "run_simulation", (Fault("truncate", after=HALF),), "the next"),
+    Case("silent", "run_simulation", (Fault("silent"),), "the next"),
 ]
 
 
@@ -184,7 +187,7 @@ def table():
     rows: list[tuple[str, ...]] = []
     yield rows
     if TABLE:
-        head = ("through", "fault", "begins before", "attempts again", "carried by", "seconds")
+        head = ("through", "fault", "begins before", "what happened", "rows", "seconds")
         lines = ["| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows)]
         Path(TABLE).write_text("\n".join(lines) + "\n")
 
@@ -206,9 +209,10 @@ def test_through_every_store(
     who = {first: "itself", second: "the next"}
     assert (f"{who[sent]}, {who[returned]}", runner) == (case.carriers, "local")
     again = len(re.findall(r"attempt \d failed", caplog.text))
-    assert (again > 0) == (case.fault != "slow")
-    carried = f"input: {who[sent]}, results: {who[returned]}"
-    table.append(row(place.kind, case, again, carried, seconds))
+    assert (again > 0) == (case.fault not in (SLOW, NONE))
+    happened = f"tried again: {again}; " if again else ""
+    happened += f"input carried by {who[sent]}, results by {who[returned]}"
+    table.append(row(place.kind, case, happened, seconds))
 
 
 @pytest.fixture(scope="module")
@@ -235,15 +239,16 @@ def test_through_a_runner(runner, case, folder_place, community, configure, tabl
     *_, carried = community.require_once(tick)
     who = {bad: "itself", good: "the next", "local": "the worker"}[carried]
     assert who == case.carriers
-    table.append(row("HTTP runner", case, 0, f"simulated by: {who}", seconds))
+    table.append(row("HTTP runner", case, f"simulated by {who}", seconds))
 
 
 def begin(proxy: Proxy, case: Case) -> None:
-    if case.faults:
-        proxy.faults = list(case.faults)
-    else:
+    if case.fault == AWAY:
         proxy.refuse()
+    proxy.faults = list(case.faults)
 
 
-def row(kind: str, case: Case, again: int, carried: str, seconds: float) -> tuple[str, ...]:
-    return (kind, case.fault, f"`{case.before}`", str(again), carried, f"{seconds:.1f}")
+def row(kind: str, case: Case, happened: str, seconds: float) -> tuple[str, ...]:
+    # that the rows are there once was looked at before
+    rows = f"{HOUSEHOLDS} of {HOUSEHOLDS}, once"
+    return (kind, case.fault, f"`{case.before}`", happened, rows, f"{seconds:.1f}")
