@@ -15,15 +15,16 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
+from benchmarks import page, scaling
+from benchmarks.deployment import Assumptions
 from benchmarks.machine import machine
-from benchmarks.page import write
 from solar_model.settings import PROJECT_ROOT
 from solar_model.ticks import parse_tick
 from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.show import say, step
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-ORIGINAL_HOUSEHOLDS = 10_000
+FEW = 10_000  # households of what is slow
 QUIET = "AIRFLOW__LOGGING__LOGGING_LEVEL"
 HOME = PROJECT_ROOT / ".solar" / "benchmarks"
 
@@ -43,7 +44,8 @@ def main(
     """Measure the cycle, task by task and through Airflow, and the model alone.
 
     Beside it in the same run: the original design's way, and the floor that Postgres alone sets.
-    Writes benchmarks.md, figures/benchmarks.svg and data/benchmarks.json.
+    Writes benchmarks.md, figures/benchmarks.svg and data/benchmarks.json; and scaling.md, what
+    larger communities need.
     """
     sizes = [size for size in SIZES if size < largest] + [largest]
     _settle_in()
@@ -57,7 +59,7 @@ def main(
     try:
         measured |= _measure_pipeline(postgres, sizes, growth, repeat)
         if airflow:
-            measured["airflow"] = _measure_airflow(sizes, repeat)
+            measured |= _measure_airflow(sizes, repeat)
     finally:
         postgres.remove()
     if model:
@@ -68,7 +70,9 @@ def main(
     target = output / "data" / "benchmarks.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(measured, indent=1) + "\n")
-    say(f"Written: {write(measured, output)}")
+    say(f"Written: {page.write(measured, output)}")
+    if airflow:
+        say(f"Written: {scaling.write(measured, Assumptions(), output)}")
 
 
 def _measure_pipeline(
@@ -79,10 +83,9 @@ def _measure_pipeline(
     days = _days("2024-06-11T12:00:00")
     with postgres:
         info = _database(postgres)
-        few = min(ORIGINAL_HOUSEHOLDS, sizes[-1])
         return {
             "machine": machine(_version(info)),
-            "original": original.measure(info, HOME, few, next(days)),
+            "original": original.measure(info, HOME, min(FEW, sizes[-1]), next(days)),
             "pipeline": {
                 str(size): pipeline.cycles(info, size, next(days), repeat) for size in sizes
             },
@@ -98,8 +101,11 @@ def _measure_airflow(sizes: list[int], repeat: int) -> dict[str, Any]:
     del os.environ["AIRFLOW_CONN_SOLAR_DB"], os.environ[QUIET]
     with orchestrated.running(HOME) as (stack, api):
         return {
-            str(size): orchestrated.cycles(stack, api, size, next(days), repeat)
-            for size in reversed(sizes)  # the largest community is there
+            "airflow": {
+                str(size): orchestrated.cycles(stack, api, size, next(days), repeat)
+                for size in reversed(sizes)  # the largest community is there
+            },
+            "day": orchestrated.day(stack, api, min(FEW, sizes[-1]), next(days)),
         }
 
 

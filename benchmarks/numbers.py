@@ -38,3 +38,17 @@ def growth_ratio(growth: list[dict[str, float]]) -> float:
         for parts in (growth[:third], growth[-third:])
     )
     return last / first
+
+
+def all_cpu_s(tasks: dict[str, dict[str, float]]) -> float:
+    """Processor seconds of a cycle's tasks and of Postgres for them, without the simulation."""
+    return sum(
+        task["total_cpu_s"] + task["server_cpu_s"]
+        for name, task in tasks.items()
+        if name != SIMULATION
+    )
+
+
+def floor_cpu_s(part: Results) -> float:
+    """Processor seconds that Postgres alone takes; the system counts in hundredths."""
+    return max(float(part["floor"]["query_cpu_s"] + part["floor"]["copy_cpu_s"]), 0.01)

@@ -14,12 +14,13 @@ from typing import Any
 
 import psutil
 
-from benchmarks.apart import Measured, apart, medians
+from benchmarks.apart import Measured, apart, medians, timed
 from benchmarks.pipeline import settle
 from solar_model.settings import load_settings
 from solar_model.ticks import TICK
 from solar_stack.api import AirflowApi
 from solar_stack.cycle import DAG_ID, FINISHED, wait_for_dag
+from solar_stack.history import DAILY_DAG
 from solar_stack.ports import free_port
 from solar_stack.show import step
 from solar_stack.signals import Signals
@@ -32,10 +33,11 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 @contextmanager
 def running(home: Path) -> Iterator[tuple[Stack, AirflowApi]]:
-    """The stack of ``make run``, with its DAG ready to be triggered."""
+    """The stack of ``make run``, with its DAGs ready."""
     stack = Stack(load_settings(home=home, port=free_port()), Signals())
     with stack.up() as api:
-        wait_for_dag(stack, api, Signals())
+        for dag_id in (DAG_ID, DAILY_DAG):
+            wait_for_dag(stack, api, Signals(), dag_id)
         api.unpause(DAG_ID)
         yield stack, api
 
@@ -68,6 +70,22 @@ def _cycle(api: AirflowApi, tick: datetime) -> Measured:
     return {"total_s": (end - begin).total_seconds(), "tasks_s": tasks_s, **peak_mib}
 
 
+def day(stack: Stack, api: AirflowApi, households: int, first: datetime) -> dict[str, Any]:
+    """A backfill of a day, all of its ticks in one run, from when it is asked for to its end."""
+    with step(f"A day at once: {households:,} households"):
+        apart(lambda: settle(stack.solar, households))
+        _wait_until_idle(api)
+        measured: Measured = {}
+        with peak_memory() as peak_mib, timed(measured, "total"):
+            number = api.backfill(DAILY_DAG, first, first)
+            while not api.backfill_ended(number):
+                time.sleep(LOOK_S)
+    failed = [run["dag_run_id"] for run in api.runs(DAILY_DAG) if run["state"] != "success"]
+    if failed:
+        raise RuntimeError(f"the backfill has failed: {failed}")
+    return {"households": households, "total_s": measured["total_s"], **peak_mib}
+
+
 def _wait_until_idle(api: AirflowApi) -> None:
     """Until no scheduled run is there that ours would wait for, nor soon will be."""
     while time.time() % TICK.total_seconds() > TICK.total_seconds() - 30:
@@ -98,11 +116,11 @@ def peak_memory() -> Iterator[Measured]:
     def look() -> None:
         while not over.wait(LOOK_S):
             for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess, OSError, TypeError):
+                with contextlib.suppress(psutil.NoSuchProcess, OSError):
                     kind = "postgres_mib" if process.name() == "postgres" else "airflow_mib"
                     status = Path(f"/proc/{process.pid}/status").read_text()
-                    [kib] = _PEAK.findall(status)
-                    peaks[kind] = max(peaks[kind], int(kib) / 1024)
+                    if peak := _PEAK.search(status):  # a process that has ended has none
+                        peaks[kind] = max(peaks[kind], int(peak[1]) / 1024)
 
     watcher = threading.Thread(target=look)
     watcher.start()

@@ -69,11 +69,12 @@ def measure(info: str, folder: Path, households: int, tick: datetime) -> dict[st
         ``CHAIN_HOUSEHOLDS``; ``peak_mib`` of the tasks without the simulation.
     """
     from benchmarks.pipeline import cycle, settle
+    from benchmarks.server import Server
     from solar_model.pipeline.references import FileReference
 
     with step(f"The original way: {households:,} households"):
         apart(lambda: settle(info, households))
-        _, handover = cycle(tick, upto="download_results")
+        _, handover = cycle(Server(info), tick, upto="download_results")
         given, results = (FileReference(**handover[name]).path for name in ("input", "downloaded"))
         tasks, path = apart(lambda: data_path(info, folder, results))
         at = tick.isoformat()

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.numbers import floor_s, growth_ratio, original_path_s, path_s
+from benchmarks.numbers import (
+    all_cpu_s,
+    floor_cpu_s,
+    floor_s,
+    growth_ratio,
+    original_path_s,
+    path_s,
+)
 from benchmarks.plot import draw
 from solar_model.settings import PROJECT_ROOT
 
@@ -42,17 +49,18 @@ def _sections(results: Results) -> Iterable[str]:
     if "airflow" in results:
         yield "## Through Airflow"
         yield from _airflow(results["airflow"])
+        yield _day(results["day"])
     yield "## Against the original way"
     yield from _original(results)
     yield "## While the table grows"
-    yield from _growth(results["growth"])
+    yield from _growth(results["growth"]["inserts"])
     if "model" in results:
         yield "## The model alone"
         yield from _model(results["model"])
 
 
 def _machine(machine: dict[str, str]) -> str:
-    return _table(("", ""), list(machine.items()))
+    return table(("", ""), list(machine.items()))
 
 
 def _tasks(results: Results) -> Iterable[str]:
@@ -60,8 +68,9 @@ def _tasks(results: Results) -> Iterable[str]:
     yield (
         "The operators of the DAG, each in a process forked from one that has the libraries "
         "imported, as Airflow's executor does it: seconds, and in brackets the peak memory of "
-        "the process [MiB]. The floor is what Postgres alone takes: the household query with its "
-        "rows thrown away in the server, and `COPY` of the finished rows into an empty partition."
+        "the process [MiB]. The floor is what Postgres alone takes: the queries for households and "
+        "batteries with their rows thrown away in the server, and `COPY` of the finished rows into "
+        "an empty partition."
     )
     rows: list[tuple[str, ...]] = []
     for name in next(iter(sizes.values()))["tasks"]:
@@ -73,6 +82,8 @@ def _tasks(results: Results) -> Iterable[str]:
     whole = [sum(task["total_s"] for task in part["tasks"].values()) for _, part in parts]
     path = [path_s(part["tasks"]) for _, part in parts]
     floor = [floor_s(part) for _, part in parts]
+    path_cpu = [all_cpu_s(part["tasks"]) for _, part in parts]
+    floor_cpu = [floor_cpu_s(part) for _, part in parts]
     original = [original_path_s(results) * int(size) for size, _ in parts]
     rows += [
         ("all tasks", *(f"{seconds:.2f}" for seconds in whole)),
@@ -81,9 +92,10 @@ def _tasks(results: Results) -> Iterable[str]:
         *_each("… per household [µs]", path, parts),
         ("the floor", *(f"{seconds:.2f}" for seconds in floor)),
         ("… times the floor", *_ratios(path, floor)),
+        ("… times its processor time", *_ratios(path_cpu, floor_cpu)),
         ("… faster than the original way", *_ratios(original, path, "x {:,.0f}")),
     ]
-    yield _table(("households", *(f"{int(size):,}" for size in sizes)), rows)
+    yield table(("households", *(f"{int(size):,}" for size in sizes)), rows)
 
 
 def _each(label: str, seconds: list[float], parts: list[Any]) -> list[tuple[str, ...]]:
@@ -100,7 +112,7 @@ def _airflow(sizes: Results) -> Iterable[str]:
         "The stack of `make run`: from the trigger to the success of the run, Airflow's own time "
         "between the tasks included, and the largest process of Airflow and of Postgres."
     )
-    yield _table(
+    yield table(
         ("households", "trigger to success [s]", "in tasks [s]", "Airflow [MiB]", "Postgres [MiB]"),
         [
             (
@@ -112,6 +124,16 @@ def _airflow(sizes: Results) -> Iterable[str]:
             )
             for size, part in reversed(sizes.items())
         ],
+    )
+
+
+def _day(day: Results) -> str:
+    rows = day["households"] * 96
+    return (
+        f"A day of {day['households']:,} households ({rows:,} rows) backfilled by "
+        f"`solar_simulation_daily`, from when it is asked for to its end: {day['total_s']:.1f} s, "
+        f"{rows / day['total_s']:,.0f} rows a second; the largest process of Airflow takes "
+        f"{day['airflow_mib']:,.0f} MiB."
     )
 
 
@@ -133,7 +155,7 @@ def _original(results: Results) -> Iterable[str]:
             theirs = original["tasks"][f"{name}_s"] * scale
             ratio = f"x {theirs / task['total_s']:,.1f}"
             rows.append((f"`{name}`", f"{task['total_s']:.2f}", f"{theirs:,.1f}", ratio))
-    yield _table(
+    yield table(
         (f"{int(largest):,} households", "ours [s]", "original, scaled up [s]", "ratio"), rows
     )
 
@@ -146,7 +168,7 @@ def _growth(growth: Sequence[dict[str, float]]) -> Iterable[str]:
     )
     last = len(growth) - 1
     shown = [growth[i] for i in sorted({0, last // 3, 2 * last // 3, last})]
-    yield _table(
+    yield table(
         ("rows before", "insert [s]"),
         [(f"{part['rows']:,.0f}", f"{part['insert_s']:.2f}") for part in shown],
     )
@@ -177,9 +199,9 @@ def _model(model: Results) -> Iterable[str]:
             )
         )
     heads = ("households", "tick [s]", "wall µs each", "read", "move in", "step", "write", "all")
-    yield _table((*heads, "step [s]", "next step [s]", "MiB"), rows)
+    yield table((*heads, "step [s]", "next step [s]", "MiB"), rows)
     yield "10,000 households, several ticks in one call: memory does not grow with them."
-    yield _table(
+    yield table(
         ("ticks", "seconds", "peak MiB"),
         [
             (ticks, f"{part['ticks_s']:.2f}", f"{part['peak_mib']:,.0f}")
@@ -197,13 +219,14 @@ def _model(model: Results) -> Iterable[str]:
         "`ModelChain`, tick by tick": model["chains_by_tick"]["chains_s"] * 48 * 100,
         "`ModelChain`, the day in one call": model["chains_by_day"]["chains_s"] * 100,
     }
-    yield _table(
+    yield table(
         ("", "seconds", "against the day"),
         [(name, f"{s:,.2f}", f"x {s / day_s:,.2f}") for name, s in compared.items()],
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, with numbers to the right."""
     lines = [heads, ["---", *("---:" for _ in heads[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -12,16 +12,19 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.apart import Measured, apart, medians, timed
+from benchmarks.server import Server
 from solar_airflow import operators as solar
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.pipeline import runs
 from solar_model.pipeline.database import connect
+from solar_model.pipeline.references import FileReference
 from solar_model.settings import settings
 from solar_model.ticks import TICK, timestamp_text
 from solar_stack.show import step
 
 Connection = psycopg.Connection[Any]
 
+_STATES = b'SELECT user_id::text, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s'
 
 # As dags/solar_simulation.py names and orders them.
 TASKS = {
@@ -53,11 +56,15 @@ def settle(info: str, households: int) -> None:
         connection.execute("VACUUM ANALYZE users, user_systems")
 
 
-def cycle(tick: datetime, upto: str | None = None) -> tuple[dict[str, Measured], dict[str, Any]]:
+def cycle(
+    server: Server, tick: datetime, upto: str | None = None
+) -> tuple[dict[str, Measured], dict[str, Any]]:
     """Run the tasks of a tick one after the other, each apart.
 
     Parameters
     ----------
+    server : Server
+        The Postgres.
     tick : datetime.datetime
         The tick.
     upto : str, optional
@@ -66,7 +73,7 @@ def cycle(tick: datetime, upto: str | None = None) -> tuple[dict[str, Measured],
     Returns
     -------
     tasks : dict of str to dict
-        What each took.
+        What each took: see `apart`, and ``server_cpu_s`` of Postgres.
     handover : dict
         Of the last task.
     """
@@ -78,7 +85,10 @@ def cycle(tick: datetime, upto: str | None = None) -> tuple[dict[str, Measured],
     for task_id, operator in TASKS.items():
         given = {"handover": handover} if handover else {}
         task = operator(task_id=task_id, execution_timeout=timedelta(minutes=10), **given)
-        handover, measured[task_id] = apart(lambda task=task: task.execute(context))
+        postgres: Measured = {}
+        with server.timed(postgres, "server_cpu"):
+            handover, taken = apart(lambda task=task: task.execute(context))
+        measured[task_id] = {**taken, **postgres}
         if task_id == upto:
             break
     return measured, handover
@@ -91,35 +101,39 @@ def cycles(info: str, households: int, first: datetime, repeat: int) -> dict[str
     """
     with step(f"A community of {households:,} households"):
         apart(lambda: settle(info, households))
-    cycle(first)
+    server = Server(info)
+    cycle(server, first)
     taken, floors = [], []
     for n in range(1, repeat + 1):
         with step(f"Task by task: {households:,} households, {n} of {repeat}"):
-            taken.append(cycle(first + n * TICK)[0])
-            floors.append(apart(lambda n=n: floor(info, first + n * TICK))[0])
+            tasks, handover = cycle(server, first + n * TICK)
+            taken.append(tasks)
+            floors.append(apart(lambda n=n: floor(info, server, first + n * TICK))[0])
     return {
         "tasks": {name: medians([tasks[name] for tasks in taken]) for name in TASKS},
         "floor": medians(floors),
+        "bytes": {name: handover[name]["bytes"] for name in ("input", "results")},
     }
 
 
-def floor(info: str, tick: datetime) -> Measured:
-    """What Postgres alone takes: the household query, and COPY of a tick's rows as they are.
+def floor(info: str, server: Server, tick: datetime) -> Measured:
+    """What Postgres alone takes: households and states out, and COPY of a tick's rows as they are.
 
-    The query's rows are put into text and thrown away in the server. The rows go into a day that
-    is empty.
+    What is read is put into text and thrown away in the server. The rows go into a day that is
+    empty.
     """
     measured: Measured = {}
-    query = settings().households_sql.read_text(encoding="utf-8")
-    explain = "EXPLAIN (ANALYZE, SERIALIZE TEXT, TIMING OFF)\n"
+    query = settings().households_sql.read_text(encoding="utf-8").encode()
+    explain = b"EXPLAIN (ANALYZE, SERIALIZE TEXT, TIMING OFF)\n"
     with connect(info) as connection:
-        with timed(measured, "query"):
-            connection.execute((explain + query).encode()).fetchall()
+        with server.timed(measured, "query_cpu"), timed(measured, "query"):
+            connection.execute(explain + query)
+            connection.execute(explain + _STATES, (tick,))
         rows = b"".join(_binary_rows(connection, tick))
         day = tick.date() - timedelta(days=1000)
         [(partition,)] = connection.execute("SELECT energy_data_partition(%s)", (day,)).fetchall()
         connection.commit()
-        with timed(measured, "copy"):
+        with server.timed(measured, "copy_cpu"), timed(measured, "copy"):
             with connection.cursor().copy(
                 sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(sql.Identifier(partition))
             ) as copy:
@@ -142,24 +156,52 @@ def _binary_rows(connection: Connection, tick: datetime) -> Iterator[bytes]:
         yield from map(bytes, copy)
 
 
-def growth(info: str, households: int, first: datetime, ticks: int) -> list[dict[str, float]]:
+def growth(info: str, households: int, first: datetime, ticks: int) -> dict[str, Any]:
     """How long the insert of a tick takes while the table grows, tick by tick.
 
     Returns
     -------
-    list of dict
-        ``rows`` that were there before, and what the insert took.
+    dict
+        ``inserts``, a list: ``rows`` that were there before and what each insert took; and
+        ``bytes_per_row`` on the disk, with the index, and ``log_bytes_per_row`` of Postgres's
+        write-ahead log.
     """
-    _, handover = cycle(first, upto="download_results")
-    results = Path(solar.FileReference(**handover["downloaded"]).path)
-    grown = []
+    server = Server(info)
+    _, handover = cycle(server, first, upto="download_results")
+    results = FileReference(**handover["downloaded"]).path
+    log_before = _log_bytes(info)
+    inserts = []
     with step(f"Growth: {households:,} rows at a time") as detail:
         for n in range(ticks):
             detail(f"{n * households:,} rows are there")
+            postgres: Measured = {}
             # in a process of its own: nothing of the last insert is left
-            insert, around = apart(lambda n=n: _insert(info, results, first + n * TICK))
-            grown.append({**insert, "peak_mib": around["peak_mib"], "rows": n * households})
-    return grown
+            with server.timed(postgres, "server_cpu"):
+                insert, around = apart(lambda n=n: _insert(info, results, first + n * TICK))
+            more = {"peak_mib": around["peak_mib"], "rows": n * households}
+            inserts.append({**insert, **postgres, **more})
+    rows = households * ticks
+    return {
+        "inserts": inserts,
+        "bytes_per_row": _table_bytes(info, first) / rows,
+        "log_bytes_per_row": (_log_bytes(info) - log_before) / rows,
+    }
+
+
+def _log_bytes(info: str) -> int:
+    with connect(info) as connection:
+        [(position,)] = connection.execute(
+            "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
+        ).fetchall()
+    return int(position)
+
+
+def _table_bytes(info: str, tick: datetime) -> int:
+    with connect(info) as connection:
+        [(size,)] = connection.execute(
+            "SELECT pg_total_relation_size(energy_data_partition(%s)::regclass)", (tick.date(),)
+        ).fetchall()
+    return int(size)
 
 
 def _insert(info: str, results_file: Path, tick: datetime) -> Measured:

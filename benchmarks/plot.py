@@ -46,7 +46,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     by_size.set(xlabel="households", ylabel="seconds", title="A cycle")
     by_size.legend(fontsize=8)
     by_size.grid(alpha=0.3)
-    growth = results["growth"]
+    growth = results["growth"]["inserts"]
     growing.plot(
         [part["rows"] / 1e6 for part in growth],
         [part["insert_s"] for part in growth],

@@ -38,10 +38,12 @@ def uuid_words(user_id: pl.Series) -> tuple[U64, U64]:
     user_id : polars.Series of str, shape (n,)
         UUIDs with dashes, in upper or lower case.
     """
-    raw = pl.col("user_id").str.replace_all("-", "", literal=True).str.decode("hex")
+    digits = pl.col("user_id").str
+    high = digits.slice(0, 8) + digits.slice(9, 4) + digits.slice(14, 4)
+    low = digits.slice(19, 4) + digits.slice(24, 12)
     words = user_id.to_frame("user_id").select(
-        raw.bin.slice(offset, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big").alias(name)
-        for name, offset in (("high", 0), ("low", 8))
+        high=high.str.to_integer(base=16, dtype=pl.UInt64),
+        low=low.str.to_integer(base=16, dtype=pl.UInt64),
     )
     return words["high"].to_numpy(), words["low"].to_numpy()
 
