@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, FrameLocator, Page
 
+PATIENCE_MS = 120_000  # a busy machine may take its time
 COLORS = 128  # enough for flat areas and lines, and a third of the bytes
 
 
@@ -62,6 +63,7 @@ def _page(
     context = browser.new_context(
         storage_state=login, viewport=size, color_scheme=theme, device_scale_factor=1
     )
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 

@@ -64,7 +64,7 @@ def fill(connection: psycopg.Connection, config: Settings, now: datetime) -> dat
             connection,
             run_id,
             read_results(results),
-            weather="stochastic",
+            weather=config.weather,
             runner="local",
             exchange=config.exchange_urls[0],
             households_quarantined=0,
@@ -83,13 +83,13 @@ def _simulate(
     steps: int,
     run_id: str,
 ) -> Path:
-    cycle = Cycle(timestamp_text(first), run_id, 1, "stochastic", str(folder), steps)
+    cycle = Cycle(timestamp_text(first), run_id, 1, config.weather, str(folder), steps)
     snapshot = households.query(
         connection, tick=first, sql_file=config.households_sql, folder=folder
     )
     given, _ = households.write_input(connection, cycle, snapshot, config)
     results = folder / "results.csv"
-    run_simulation(given.path, results, steps, first, "stochastic", seed=1)
+    run_simulation(given.path, results, steps, first, config.weather, seed=1)
     return results
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from docs.scripts.dashboard_pictures import take
+from docs.scripts.dashboard_pictures import PATIENCE_MS, take
 from docs.scripts.example_week import fill
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
@@ -50,12 +50,12 @@ def main() -> None:
         signals = Signals()
         stack = Stack(settings, signals)
         with signals.watched(), stack.up() as api:
+            with database.connect(stack.solar) as connection:
+                failed = fill(connection, settings, stack.started_at)
             run_once(stack, api, signals)
             for number in range(CYCLES):
                 last = run_tick(api, FIRST_TICK + number * timedelta(minutes=15), signals)
             draw_summary(stack, api, last)
-            with database.connect(stack.solar) as connection:
-                failed = fill(connection, settings, datetime.now(tz=UTC))
             look(stack.address, stack.state.secrets().admin_password, failed)
 
 
@@ -100,7 +100,9 @@ def browser_page() -> Iterator[Page]:
             executable_path=installed_browser(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        yield chromium.new_page(viewport=SIZE, device_scale_factor=1.5)
+        page = chromium.new_page(viewport=SIZE, device_scale_factor=1.5)
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
         chromium.close()
 
 

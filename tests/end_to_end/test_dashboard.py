@@ -74,7 +74,6 @@ def run_id(cycle) -> str:
 @pytest.fixture(scope="module")
 def page(cycle, run_id):  # noqa: ARG001 - there is something to see
     with browser_page() as page:
-        page.set_default_timeout(60_000)
         log_in(page, cycle.api.address, cycle.password)
         yield page
 
@@ -194,6 +193,10 @@ def test_an_operator_fills_a_missing_tick(cycle, page):
         MISSING,
     )
     assert filled_by.startswith("backfill__")
+    began = panel.locator("dt", has_text="Began").locator("+ dd")
+    first = began.inner_text()
+    panel.get_by_role("button", name="Run this tick again").click()
+    expect(began).not_to_have_text(first, timeout=90_000)
 
 
 def test_a_viewer_looks_and_is_offered_nothing(cycle, viewers_page):
@@ -223,7 +226,8 @@ def test_it_is_light_or_dark_as_airflow_is(cycle, page):
     frame = open_dashboard(page, cycle)
     body = frame.locator("body")
     expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
-    page.evaluate("localStorage.setItem('theme', 'dark')")
+    page.evaluate("localStorage.setItem('theme', 'dark')")  # where Airflow's own switch keeps it
+    expect(body).to_have_css("background-color", "rgb(0, 0, 0)")
     page.reload()
     expect(page.locator("html")).to_have_class(re.compile("dark"))
     expect(body).to_have_css("background-color", "rgb(0, 0, 0)")

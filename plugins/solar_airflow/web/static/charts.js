@@ -130,7 +130,10 @@ export class TimeChart {
     });
     this.moment.textContent = at === null ? "" : `${day(this.ticks[at])} ${clock(this.ticks[at])}`;
     this.plot.setAttribute("role", "img");
-    this.plot.setAttribute("aria-label", `${this.title}: ${this.host.querySelector("ul").innerText}`);
+    this.plot.setAttribute(
+      "aria-label",
+      `${this.title}: ${this.host.querySelector("ul").innerText}`,
+    );
   }
 
   format(value, exact = false) {
@@ -146,7 +149,8 @@ function swatch({ color, dash, fill, bars }) {
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 const trimmed = (value) => String(Number(value.toPrecision(6)));
-const dayOrHour = (second) => (second % 86400 === 0 ? day(second).replace(/^\w+,? /, "") : clock(second));
+const dayOrHour = (second) =>
+  second % 86400 === 0 ? day(second).replace(/^\w+,? /, "") : clock(second);
 
 function fromZero(_, low, high) {
   const top = Math.max(high, 0);

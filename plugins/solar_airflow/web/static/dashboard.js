@@ -4,7 +4,22 @@ import { TimeChart } from "./charts.js";
 import { EnergyCharts, asPower, chosenRange } from "./energy.js";
 import { searchBox } from "./household_search.js";
 import { LedgerGrid } from "./ledger.js";
-import { ask, banner, clock, count, day, duration, element, figures, keepFresh, percent, prefixFor, sentence, tile, withUnit } from "./shell.js";
+import {
+  ask,
+  banner,
+  clock,
+  count,
+  day,
+  duration,
+  element,
+  figures,
+  keepFresh,
+  percent,
+  prefixFor,
+  sentence,
+  tile,
+  withUnit,
+} from "./shell.js";
 import { openTick, watch } from "./tick_panel.js";
 
 const find = (id) => document.getElementById(id);
@@ -39,14 +54,20 @@ async function look() {
     overview = await ask("solar/overview");
   } catch (error) {
     const since = overview ? `What you see is from ${clock(overview.now)} UTC.` : "";
-    const hint = error.status === 503 ? "`solar doctor` tells what is missing and how to mend it." : "";
+    const hint =
+      error.status === 503 ? "`solar doctor` tells what is missing and how to mend it." : "";
     document.body.classList.toggle("stale", overview !== null);
     document.body.classList.toggle("blank", overview === null);
     return banner(error.message, [since, hint].filter(Boolean).join(" "));
   }
   document.body.classList.remove("stale", "blank");
-  const first = overview.ledger.state.every((state) => ["before", "future", "pending"].includes(state));
-  banner(first && "No tick has been run yet", first && "The first cycle fills this page. Is the DAG solar_simulation switched on?");
+  const first = overview.ledger.state.every((state) =>
+    ["before", "future", "pending"].includes(state),
+  );
+  banner(
+    first && "No tick has been run yet",
+    first && "The first cycle fills this page. Is the DAG solar_simulation switched on?",
+  );
   find("updated").textContent = `${day(overview.now)}, ${clock(overview.now)} UTC`;
   show();
 }
@@ -74,18 +95,40 @@ function tiles() {
   if (at < 0) return [];
   const of = (name) => energy[name][at];
   const midnight = now - (now % 86400);
-  const today = (name) => energy[name].reduce((sum, value, index) => sum + (energy.tick[index] >= midnight ? value ?? 0 : 0), 0);
+  const today = (name) =>
+    energy[name].reduce(
+      (sum, value, index) => sum + (energy.tick[index] >= midnight ? (value ?? 0) : 0),
+      0,
+    );
   const kw = (name) => withUnit(asPower(of(name)), "W");
   const flow = asPower(of("battery_charge_kwh") - of("battery_discharge_kwh"));
   const net = asPower(of("grid_import_kwh") - of("grid_export_kwh"));
   const asked = of("households_queried") ?? of("rows_inserted");
   return [
-    tile("Newest tick", `${clock(energy.tick[at])} UTC`, `began ${duration(now - energy.tick[at])} ago`),
+    tile(
+      "Newest tick",
+      `${clock(energy.tick[at])} UTC`,
+      `began ${duration(now - energy.tick[at])} ago`,
+    ),
     tile("Generation", kw("generation_kwh"), `${withUnit(today("generation_kwh"), "Wh")} today`),
     tile("Consumption", kw("consumption_kwh"), `${withUnit(today("consumption_kwh"), "Wh")} today`),
-    tile("Batteries", withUnit(of("battery_soc_kwh"), "Wh"), `${flow < 0 ? "giving" : "taking"} ${withUnit(Math.abs(flow), "W")}`),
-    tile(net < 0 ? "Net export" : "Net import", withUnit(Math.abs(net), "W"), exchanged(today("grid_import_kwh"), today("grid_export_kwh"))),
-    tile("Households", count(of("rows_inserted")), asked ? `${percent(of("rows_inserted") / asked)} of ${count(asked)} served` : "nobody was asked for"),
+    tile(
+      "Batteries",
+      withUnit(of("battery_soc_kwh"), "Wh"),
+      `${flow < 0 ? "giving" : "taking"} ${withUnit(Math.abs(flow), "W")}`,
+    ),
+    tile(
+      net < 0 ? "Net export" : "Net import",
+      withUnit(Math.abs(net), "W"),
+      exchanged(today("grid_import_kwh"), today("grid_export_kwh")),
+    ),
+    tile(
+      "Households",
+      count(of("rows_inserted")),
+      asked
+        ? `${percent(of("rows_inserted") / asked)} of ${count(asked)} served`
+        : "nobody was asked for",
+    ),
   ];
 }
 
@@ -97,12 +140,39 @@ function exchanged(taken, given) {
 function tasks() {
   const { tasks: rows, limit_s: limit } = overview.cycles;
   const title = element("h2", {}, "Cycle time by task ", element("small", {}, "seven days"));
-  if (!rows.length) return [title, element("p", { class: "empty" }, "No cycle has run in its own quarter of an hour yet.")];
+  if (!rows.length)
+    return [
+      title,
+      element("p", { class: "empty" }, "No cycle has run in its own quarter of an hour yet."),
+    ];
   const number = (seconds) => element("td", { class: "number" }, duration(seconds));
   const row = ({ task, median_s: median, p95_s: p95, longest_s: longest }) =>
-    element("tr", {}, element("th", { scope: "row" }, task || "before the first task"), number(median), number(p95), number(longest), element("td", { class: "number" }, percent(longest / limit)));
-  const heads = ["Task", "Median", "95 %", "Longest", "of the limit"].map((head) => element("th", { scope: "col" }, head));
-  return [title, element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, rows.map(row)))), element("p", { class: "note" }, `The limit of ${duration(limit)} is for the whole cycle.`)];
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, task || "before the first task"),
+      number(median),
+      number(p95),
+      number(longest),
+      element("td", { class: "number" }, percent(longest / limit)),
+    );
+  const heads = ["Task", "Median", "95 %", "Longest", "of the limit"].map((head) =>
+    element("th", { scope: "col" }, head),
+  );
+  return [
+    title,
+    element(
+      "div",
+      { class: "scroll" },
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, heads)),
+        element("tbody", {}, rows.map(row)),
+      ),
+    ),
+    element("p", { class: "note" }, `The limit of ${duration(limit)} is for the whole cycle.`),
+  ];
 }
 
 const SIGNS = { healthy: "✓", degraded: "!", unhealthy: "✕", unknown: "?" };
@@ -114,7 +184,12 @@ async function health() {
     place.dataset.status = told.status;
     place.querySelector("summary").textContent = `${SIGNS[told.status]} ${told.status}`;
     const check = ([name, { status, words }]) =>
-      element("li", { "data-status": status }, element("b", {}, `${SIGNS[status]} ${name.replaceAll("_", " ")}`), ` ${sentence(words)}`);
+      element(
+        "li",
+        { "data-status": status },
+        element("b", {}, `${SIGNS[status]} ${name.replaceAll("_", " ")}`),
+        ` ${sentence(words)}`,
+      );
     place.querySelector("ul").replaceChildren(...Object.entries(told.checks).map(check));
   } catch (error) {
     place.dataset.status = "unknown";
@@ -125,6 +200,7 @@ async function health() {
 
 find("range").addEventListener("change", () => overview && show());
 searchBox();
+await look();
 keepFresh(look);
 const wanted = new URLSearchParams(location.search).get("tick");
 if (wanted) openTick(Date.parse(wanted) / 1000);

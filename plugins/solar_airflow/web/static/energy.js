@@ -33,9 +33,16 @@ export class EnergyCharts {
   }
 
   show(energy) {
-    const column = (name, change) => energy[name].map((value) => (value === null ? null : change(value)));
-    this.power.show(energy.tick, [column("generation_kwh", asPower), column("consumption_kwh", asPower)]);
-    this.grid.show(energy.tick, [column("grid_import_kwh", asPower), column("grid_export_kwh", (value) => -asPower(value))]);
+    const column = (name, change) =>
+      energy[name].map((value) => (value === null ? null : change(value)));
+    this.power.show(energy.tick, [
+      column("generation_kwh", asPower),
+      column("consumption_kwh", asPower),
+    ]);
+    this.grid.show(energy.tick, [
+      column("grid_import_kwh", asPower),
+      column("grid_export_kwh", (value) => -asPower(value)),
+    ]);
     this.battery.show(energy.tick, [energy.battery_soc_kwh]);
   }
 }
@@ -44,5 +51,7 @@ export class EnergyCharts {
 export function chosenRange(energy) {
   const days = Number(document.querySelector("#range input:checked").value);
   const from = days === 1 ? Math.max(0, energy.tick.length - 96) : 0;
-  return Object.fromEntries(Object.entries(energy).map(([name, column]) => [name, column.slice(from)]));
+  return Object.fromEntries(
+    Object.entries(energy).map(([name, column]) => [name, column.slice(from)]),
+  );
 }

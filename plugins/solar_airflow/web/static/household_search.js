@@ -47,4 +47,5 @@ async function find(prefix) {
   return (await ask(`solar/households?prefix=${encodeURIComponent(prefix.trim())}`)).households;
 }
 
-const open = (id) => location.assign(airflow(`solar/household?id=${encodeURIComponent(id.toLowerCase())}`));
+const open = (id) =>
+  location.assign(airflow(`solar/household?id=${encodeURIComponent(id.toLowerCase())}`));

@@ -43,12 +43,21 @@ export class LedgerGrid {
   build() {
     const { tick } = this.ledger;
     this.first = tick[0];
-    this.cells = tick.map((second) => element("button", { class: "tick", role: "gridcell", "data-tick": second }));
+    this.cells = tick.map((second) =>
+      element("button", { class: "tick", role: "gridcell", "data-tick": second }),
+    );
     const rows = [];
     for (let start = tick.length - PER_DAY; start >= 0; start -= PER_DAY) {
       const label = element("span", { class: "day", role: "rowheader" }, day(tick[start]));
       const cells = this.cells.slice(start, start + PER_DAY);
-      rows.push(element("div", { class: "row", role: "row" }, label, element("div", { class: "ticks", role: "presentation" }, cells)));
+      rows.push(
+        element(
+          "div",
+          { class: "row", role: "row" },
+          label,
+          element("div", { class: "ticks", role: "presentation" }, cells),
+        ),
+      );
     }
     this.grid.replaceChildren(hours(), ...rows);
   }
@@ -56,7 +65,10 @@ export class LedgerGrid {
   paint(cell, index) {
     const { tick, state, seconds, set_aside: aside } = this.ledger;
     const { label, letter } = STATES[state[index]];
-    const took = seconds[index] === null || state[index] === "backfilled" ? "" : `, after ${duration(seconds[index])}`;
+    const took =
+      seconds[index] === null || state[index] === "backfilled"
+        ? ""
+        : `, after ${duration(seconds[index])}`;
     const without = aside[index] ? `, ${count(aside[index])} households set aside` : "";
     const words = `${day(tick[index])} ${clock(tick[index])}: ${label.toLowerCase()}${took}${without}`;
     if (cell.title === words && cell.dataset.state === state[index]) return;
@@ -96,13 +108,25 @@ export class LedgerGrid {
 }
 
 function hours() {
-  const labels = Array.from({ length: 8 }, (_, index) => element("span", {}, `${String(index * 3).padStart(2, "0")}:00`));
-  return element("div", { class: "row hours", "aria-hidden": "true" }, element("span", { class: "day" }), element("div", { class: "labels" }, labels));
+  const labels = Array.from({ length: 8 }, (_, index) =>
+    element("span", {}, `${String(index * 3).padStart(2, "0")}:00`),
+  );
+  return element(
+    "div",
+    { class: "row hours", "aria-hidden": "true" },
+    element("span", { class: "day" }),
+    element("div", { class: "labels" }, labels),
+  );
 }
 
 function legendItem(name) {
   const { label, letter, words } = STATES[name];
-  return element("li", { title: words }, element("i", { class: "tick", "data-state": name }, letter), label);
+  return element(
+    "li",
+    { title: words },
+    element("i", { class: "tick", "data-state": name }, letter),
+    label,
+  );
 }
 
 function summary({ state }) {

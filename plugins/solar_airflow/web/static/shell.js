@@ -3,7 +3,7 @@
 export const DAG = "solar_simulation";
 
 // The page is <root>/solar/…, wherever Airflow is mounted.
-const ROOT = location.pathname.replace(/\/solar\/.*$/, "");
+const ROOT = location.pathname.replace(/\/solar\/[^/]*$/, "");
 
 export const airflow = (path) => `${ROOT}/${path}`;
 export const runPage = (run) => airflow(`dags/${DAG}/runs/${encodeURIComponent(run)}`);
@@ -80,7 +80,13 @@ export const sentence = (words) => {
 
 /** A fact in large figures. */
 export const tile = (title, value, note) =>
-  element("div", { class: "card tile" }, element("h2", {}, title), element("strong", {}, value), element("span", { class: "note" }, note));
+  element(
+    "div",
+    { class: "card tile" },
+    element("h2", {}, title),
+    element("strong", {}, value),
+    element("span", { class: "note" }, note),
+  );
 
 const number = (digits) =>
   new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -103,7 +109,8 @@ const PREFIXES = [
 
 /** The prefix that suits values of some size, given in thousands (kW or kWh). */
 export const prefixFor = (largest) =>
-  PREFIXES.find(({ factor }) => largest * factor >= 0.9995) ?? (largest ? PREFIXES[3] : PREFIXES[2]);
+  PREFIXES.find(({ factor }) => largest * factor >= 0.9995) ??
+  (largest ? PREFIXES[3] : PREFIXES[2]);
 
 export function withUnit(value, unit) {
   if (value === null || value === undefined) return "–";
@@ -115,7 +122,7 @@ export function percent(share) {
   // never 100 % when one is missing
   const value = share < 1 ? Math.min(share * 100, 99.99) : share * 100;
   if (value > 0 && value < 0.1) return "< 0.1 %";
-  return `${FORMATS[Number.isInteger(value) ? 0 : value > 99 ? 2 : 1].format(value)} %`;
+  return `${FORMATS[Number.isInteger(value) ? 0 : value > 99 && value < 100 ? 2 : 1].format(value)} %`;
 }
 
 export function duration(seconds) {
@@ -135,9 +142,8 @@ export const clock = inUtc({ hour: "2-digit", minute: "2-digit" });
 export const day = inUtc({ weekday: "short", day: "numeric", month: "short" });
 export const isoTick = (second) => new Date(second * 1000).toISOString().slice(0, 19) + "Z";
 
-/** Now and every half minute while somebody looks. */
+/** Again and again while somebody looks. */
 export function keepFresh(look, seconds = 30) {
-  look();
   setInterval(() => document.hidden || look(), seconds * 1000);
   document.addEventListener("visibilitychange", () => document.hidden || look());
 }

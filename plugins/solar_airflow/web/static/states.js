@@ -12,7 +12,11 @@ export const STATES = {
     letter: "Q",
     words: "Stored; households that break the contract of the input were set aside.",
   },
-  late: { label: "Late", letter: "L", words: "Stored, but more than five minutes after its start." },
+  late: {
+    label: "Late",
+    letter: "L",
+    words: "Stored, but more than five minutes after its start.",
+  },
   degraded: {
     label: "Degraded",
     letter: "D",
@@ -23,9 +27,15 @@ export const STATES = {
   running: { label: "Running", letter: "…", words: "Its run is under way." },
   pending: { label: "Due", letter: "", words: "It has begun, and its five minutes are not over." },
   future: { label: "Not yet", letter: "", words: "It has not begun." },
-  before: { label: "Before", letter: "", words: "It is older than the first tick that was ever run." },
+  before: {
+    label: "Before",
+    letter: "",
+    words: "It is older than the first tick that was ever run.",
+  },
 };
 
 // Gaps that running a tick again fills.
 export const isGap = (state) => state === "missing" || state === "failed";
-export const IN_LEGEND = Object.keys(STATES).filter((name) => name !== "future" && name !== "before");
+export const IN_LEGEND = Object.keys(STATES).filter(
+  (name) => name !== "future" && name !== "before",
+);

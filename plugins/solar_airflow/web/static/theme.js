@@ -3,7 +3,8 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => {
     const chosen = localStorage.getItem("theme");
-    const theme = chosen === "light" || chosen === "dark" ? chosen : dark.matches ? "dark" : "light";
+    const theme =
+      chosen === "light" || chosen === "dark" ? chosen : dark.matches ? "dark" : "light";
     if (document.documentElement.dataset.theme === theme) return;
     document.documentElement.dataset.theme = theme;
     document.dispatchEvent(new Event("themechange"));
