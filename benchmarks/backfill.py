@@ -13,11 +13,11 @@ from pathlib import Path
 
 from solar_model.pipeline import database
 from solar_model.pipeline.backend import load_sample
+from solar_model.pipeline.runs import DAILY_DAG
 from solar_model.settings import load_settings
 from solar_model.ticks import TICK, TICKS_PER_DAY
 from solar_stack.api import AirflowApi
 from solar_stack.cycle import DAG_ID, LOOK_SECONDS, wait_for_dag
-from solar_stack.history import DAILY_DAG
 from solar_stack.ports import free_port
 from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.show import say

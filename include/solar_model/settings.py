@@ -144,6 +144,13 @@ class Settings(BaseSettings):
         description="Key of the names that users have in logs, the same on every machine; without "
         "it each machine draws its own, kept below SOLAR_HOME.",
     )
+    shards: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Into how many parts the community is split, each with its own files, tasks "
+        "and retries.",
+    )
     cycle_limit: timedelta = Field(
         timedelta(minutes=5),
         gt=timedelta(0),

@@ -108,6 +108,11 @@ def results_file_name(tick: datetime, part: str = "") -> str:
     return f"{tick.astimezone(UTC):results_%Y%m%d_%H%M}{part}.csv"
 
 
+def shard_part(shard: int, shards: int) -> str:
+    """What the name of a shard's file says: ``-00003-of-00016``; nothing when there is only one."""
+    return "" if shards == 1 else f"-{shard:05d}-of-{shards:05d}"
+
+
 def results_of(input_name: str) -> str:
     """Name of the results that answer an input file, by its name."""
     found = INPUT_NAME.fullmatch(input_name)

@@ -35,7 +35,7 @@ BEGIN
         FROM (
             VALUES
                 ('energy_data', 'SELECT', 'SELECT, INSERT, DELETE'),
-                ('simulation_runs', 'SELECT', 'SELECT, INSERT, UPDATE'),
+                ('simulation_runs', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
                 ('quarantine', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
                 -- the moment and the role of an entry are the database's own
                 (

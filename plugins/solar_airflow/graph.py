@@ -5,11 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, TriggerRule
+from airflow.sdk import (
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    TriggerRule,
+    task_group,
+)
 
 from solar_airflow import alerts
 from solar_airflow import operators as solar
 from solar_airflow.simulation import RunSimulationOperator
+from solar_model.settings import settings
 
 # What can pass by itself is tried again. Everything else (a contract, a check, a defect) stays
 # wrong: the operator is better told at once.
@@ -66,7 +74,7 @@ PARAMS = {
 
 
 def cycle_tasks(*, step_limit: timedelta, simulation_limit: timedelta, **query: Any) -> None:
-    """Make the tasks in the DAG around.
+    """Make the tasks in the DAG around; with ``SOLAR_SHARDS``, those up to the insertion per shard.
 
     Parameters
     ----------
@@ -76,27 +84,42 @@ def cycle_tasks(*, step_limit: timedelta, simulation_limit: timedelta, **query: 
         For `QueryHouseholdsOperator`: which ticks a run is for.
     """
     limit: dict[str, Any] = {"execution_timeout": step_limit}
-    households = solar.QueryHouseholdsOperator(task_id="query_households", **limit, **query)
-    write = solar.WriteInputCsvOperator(
-        task_id="write_input_csv", handover=households.output, **limit
-    )
-    upload = solar.UploadInputOperator(task_id="upload_input", handover=write.output, **limit)
-    simulate = RunSimulationOperator(
-        task_id="run_simulation", handover=upload.output, execution_timeout=simulation_limit
-    )
-    download = solar.DownloadResultsOperator(
-        task_id="download_results", handover=simulate.output, **limit
-    )
-    validate = solar.ValidateResultsOperator(
-        task_id="validate_results", handover=download.output, **limit
-    )
-    insert = solar.InsertResultsOperator(
-        task_id="insert_results", handover=validate.output, **limit
-    )
-    # also after a failure: whoever waits for the results learns that there are none
-    notify = solar.NotifyOperator(
-        task_id="notify", handover=households.output, trigger_rule=TriggerRule.ALL_DONE, **limit
-    )
-    clean_up = solar.CleanUpOperator(task_id="clean_up", handover=insert.output, **limit)
 
-    insert >> notify >> clean_up
+    def from_query_to_insertion(**part: Any) -> Any:
+        households = solar.QueryHouseholdsOperator(
+            task_id="query_households", **limit, **query, **part
+        )
+        write = solar.WriteInputCsvOperator(
+            task_id="write_input_csv", handover=households.output, **limit
+        )
+        upload = solar.UploadInputOperator(task_id="upload_input", handover=write.output, **limit)
+        simulate = RunSimulationOperator(
+            task_id="run_simulation", handover=upload.output, execution_timeout=simulation_limit
+        )
+        download = solar.DownloadResultsOperator(
+            task_id="download_results", handover=simulate.output, **limit
+        )
+        validate = solar.ValidateResultsOperator(
+            task_id="validate_results", handover=download.output, **limit
+        )
+        return solar.InsertResultsOperator(
+            task_id="insert_results", handover=validate.output, **limit
+        )
+
+    shards = settings().shards
+    if shards == 1:
+        inserted = from_query_to_insertion()
+    else:
+
+        @task_group(group_id="shards")
+        def each(shard: Any) -> None:
+            from_query_to_insertion(shard=shard, shards=shards)
+
+        inserted = each.expand(shard=list(range(shards)))
+
+    # also after a failure: whoever waits for the results learns that there are none
+    notify = solar.NotifyOperator(task_id="notify", trigger_rule=TriggerRule.ALL_DONE, **limit)
+    clean_up = solar.CleanUpOperator(task_id="clean_up", **limit)
+
+    inserted >> notify >> clean_up
+    inserted >> clean_up

@@ -7,7 +7,6 @@ checksum), and returns it with its own added. Data never travels through XCom.
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from solar_airflow.backfills import await_turn, step_back
 from solar_airflow.links import ValidationLink
-from solar_model.errors import InputError, SolarModelError
+from solar_model.errors import InputError, ResultsError, SolarModelError
 from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.references import Cycle, FileReference
@@ -56,6 +55,11 @@ def tick_of(context: Context) -> str:
     return timestamp_text(parse_tick(run.logical_date or run.run_after))
 
 
+def step_of(operator: BaseOperator) -> str:
+    """Name of an operator's step: its task, whatever group that is in."""
+    return str(operator.task_id).rpartition(".")[2]
+
+
 class QueryHouseholdsOperator(BaseOperator):
     """Open the run of the tick, and stream its households out of Postgres into a file.
 
@@ -63,11 +67,19 @@ class QueryHouseholdsOperator(BaseOperator):
     ----------
     whole_day : bool
         Whether the run is for the UTC day of its tick, as far as that is over.
+    shard, shards : int
+        Which part of the community, of how many.
     """
 
-    def __init__(self, *, whole_day: bool = False, **kwargs: Any) -> None:
+    template_fields: Sequence[str] = ("shard",)
+
+    def __init__(
+        self, *, whole_day: bool = False, shard: Any = 0, shards: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.whole_day = whole_day
+        self.shard = shard
+        self.shards = shards
 
     def resume(self, context: Context, event: Any) -> Handover:
         """Look again whose turn it is."""
@@ -84,7 +96,8 @@ class QueryHouseholdsOperator(BaseOperator):
         ticks = self._ticks(context)
         params = context["params"]
         airflow_run_id = context["dag_run"].run_id
-        folder = work_folders.folder_of(airflow_run_id, config.work_dir)
+        part = {"shard": self.shard, "shards": self.shards}
+        folder = work_folders.folder_of(airflow_run_id, config.work_dir, **part)
         with open_database(self) as connection:
             seed = seed_of(connection, ticks, params["seed"], config.seed)
             run_id = None
@@ -95,6 +108,7 @@ class QueryHouseholdsOperator(BaseOperator):
                     airflow_run_id=airflow_run_id,
                     seed=seed,
                     steps=len(ticks),
+                    **part,
                 )
             cycle = Cycle(
                 tick=timestamp_text(ticks[0]),
@@ -103,13 +117,15 @@ class QueryHouseholdsOperator(BaseOperator):
                 weather=params["weather"],
                 work_dir=str(folder),
                 steps=len(ticks),
+                **part,
             )
-            with runs.timed(connection, cycle.run_id, self.task_id):
+            with runs.timed(connection, cycle.run_id, step_of(self)):
                 snapshot = households.query(
                     connection,
                     tick=cycle.tick_start,
                     sql_file=config.households_sql,
                     folder=folder,
+                    **part,
                 )
                 transfers.record(
                     connection,
@@ -164,7 +180,7 @@ class CycleOperator(BaseOperator):
         cycle = self.cycle
         with (
             open_database(self) as connection,
-            runs.timed(connection, cycle.run_id, self.task_id),
+            runs.timed(connection, cycle.run_id, step_of(self)),
         ):
             added = self.step(connection, cycle)
         return {**self.handover, **added}
@@ -297,6 +313,13 @@ class ValidateResultsOperator(CycleOperator):
             quarantine.store(connection, cycle.run_id, quarantine.RESULTS, verdict.quarantined)
             connection.commit()
         verdict.raise_if_refused()
+        if cycle.steps > 1 and len(verdict.quarantined):
+            # what a household does later in the day goes on from what cannot be believed
+            raise ResultsError(
+                f"{len(verdict.quarantined):,} rows of the {cycle.steps} ticks cannot be believed, "
+                "so nothing is inserted; `solar quarantine list` names them. solar_simulation "
+                "sets such households aside tick by tick."
+            )
         if aside := len(verdict.quarantined):
             self.log.warning(
                 "%s households cannot be believed and are set aside: the run is degraded; "
@@ -348,19 +371,7 @@ class InsertResultsOperator(CycleOperator):
 
 
 class NotifyOperator(BaseOperator):
-    """Tell the webhook and the simulation log how the cycle ended; never harm the cycle.
-
-    Parameters
-    ----------
-    handover : XComArg
-        Output of the first step: the others may have failed.
-    """
-
-    template_fields: Sequence[str] = ("handover",)
-
-    def __init__(self, *, handover: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.handover = handover
+    """Tell the webhook and the simulation log how the cycle ended; never harm the cycle."""
 
     def execute(self, context: Context) -> None:
         """Send the message; log why when it cannot be delivered."""
@@ -382,7 +393,9 @@ class NotifyOperator(BaseOperator):
             self.log.info("Notified: %s", message["status"])
             if message["run_id"]:
                 with open_database(self) as connection:
-                    runs.record(connection, message["run_id"], notified_at=datetime.now(tz=UTC))
+                    runs.finish(
+                        connection, context["dag_run"].run_id, notified_at=datetime.now(tz=UTC)
+                    )
 
     def _note(self, airflow_run_id: str, folder: Path) -> None:
         from solar_model.pipeline import journal
@@ -401,27 +414,27 @@ class NotifyOperator(BaseOperator):
             "record_count": 0,
             "run_id": None,
         }
-        if self.handover:
-            try:
-                with open_database(self) as connection:
-                    message |= runs.outcome(connection, self.handover["cycle"]["run_id"])
-            except psycopg.Error as error:
-                self.log.warning("The database cannot say how the cycle ended: %s", error)
+        try:
+            with open_database(self) as connection:
+                message |= runs.outcome(connection, context["dag_run"].run_id) or {}
+        except psycopg.Error as error:
+            self.log.warning("The database cannot say how the cycle ended: %s", error)
         return message
 
 
-class CleanUpOperator(CycleOperator):
+class CleanUpOperator(BaseOperator):
     """Remove the cycle's temporary files, and old ones of the exchanges; only after success."""
 
-    def step(self, connection: Database, cycle: Cycle) -> Handover:
-        """Add nothing."""
+    def execute(self, context: Context) -> None:
+        """Remove what can be removed; what cannot is a warning."""
         from solar_model.pipeline.exchange import Patience, open_exchange
 
         config = settings()
-        shutil.rmtree(cycle.work_dir, ignore_errors=True)
-        finished = work_folders.remove_finished(connection, config.work_dir)
+        work_folders.remove(context["dag_run"].run_id, config.work_dir)
+        with open_database(self) as connection:
+            finished = work_folders.remove_finished(connection, config.work_dir)
         swept = work_folders.sweep(config.work_dir, config.exchange_retention)
-        self.log.info("Removed %s and %s others", cycle.work_dir, finished + swept)
+        self.log.info("Removed the run's folder and %s others", finished + swept)
         for url in config.exchange_urls:
             try:
                 # once: the next cycle tries again, this one has done its work
@@ -431,13 +444,14 @@ class CleanUpOperator(CycleOperator):
                 self.log.warning("Old files stay in an exchange: %s", error)
             else:
                 self.log.info("Removed %s old files from %s", removed, url)
-        return {}
 
 
 def record_failure(context: Context) -> None:
-    """Callback of a task that failed for good: the ledger says why."""
-    task = context["task_instance"].task_id
-    _record(context["run_id"], f"{task}: {context.get('exception')}")
+    """Callback of a task that failed for good: the ledger says why, of its shard."""
+    task = context["task_instance"]
+    index = getattr(task, "map_index", -1)
+    shard = index if index >= 0 else None
+    _record(context["run_id"], f"{task.task_id}: {context.get('exception')}", shard)
 
 
 def record_timeout(context: Context) -> None:
@@ -449,8 +463,8 @@ def record_timeout(context: Context) -> None:
         _record(context["run_id"], "the run took longer than it may, and was stopped")
 
 
-def _record(airflow_run_id: str, error: str) -> None:
+def _record(airflow_run_id: str, error: str, shard: int | None = None) -> None:
     kept = work_folders.folder_of(airflow_run_id, settings().work_dir)
-    log.error("The temporary files of the cycle are kept for a look in %s", kept)
+    log.error("The temporary files of the cycle are kept for a look in %s*", kept)
     with open_database() as connection:
-        runs.fail(connection, airflow_run_id, pseudonymised(error))
+        runs.fail(connection, airflow_run_id, pseudonymised(error), shard=shard)

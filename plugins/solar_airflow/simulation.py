@@ -15,7 +15,13 @@ from typing import Any, NoReturn
 from airflow.sdk import Context
 
 from solar_airflow.backfills import step_back
-from solar_airflow.operators import CycleOperator, Handover, connection_text, open_database
+from solar_airflow.operators import (
+    CycleOperator,
+    Handover,
+    connection_text,
+    open_database,
+    step_of,
+)
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
 from solar_model.errors import (
     ConfigurationError,
@@ -251,7 +257,7 @@ class RunSimulationOperator(CycleOperator):
 
     def _handed_over(self, results: FileReference, runner: str, began: float) -> Handover:
         with open_database(self) as connection:
-            runs.record_time(connection, self.cycle.run_id, self.task_id, time.time() - began)
+            runs.record_time(connection, self.cycle.run_id, step_of(self), time.time() - began)
         self.log.info("%s rows by %s: %s", f"{results.rows:,}", runner, results.uri)
         return {**self.handover, "results": results.to_dict(), "runner": runner}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
 from solar_model.community.households import fill_from_site
 from solar_model.errors import ConfigurationError
@@ -37,10 +38,16 @@ COPY (
     FROM energy_data
     WHERE source = 'SIMULATION'
       AND battery_soc_kwh IS NOT NULL
+      AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
       AND "timestamp" = (
-          -- the last tick before this one that has rows: an outage does not reset the batteries
-          SELECT max(tick) FROM simulation_runs
-          WHERE tick < %(tick)s AND rows_inserted IS NOT NULL
+          -- the last tick before this one that has rows: an outage does not reset the batteries,
+          -- nor does one of other shards
+          SELECT tick FROM simulation_runs
+          WHERE tick < %(tick)s
+          GROUP BY tick
+          HAVING bool_and(rows_inserted IS NOT NULL) OR bool_or(
+              rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
+          ORDER BY tick DESC LIMIT 1
       )
 ) TO STDOUT (FORMAT csv, HEADER)
 """
@@ -62,7 +69,15 @@ class Snapshot:
     states: FileReference
 
 
-def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Path) -> Snapshot:
+def query(
+    connection: Connection,
+    *,
+    tick: datetime,
+    sql_file: Path,
+    folder: Path,
+    shard: int = 0,
+    shards: int = 1,
+) -> Snapshot:
     """Stream the households and their batteries' states into files, from one snapshot.
 
     Parameters
@@ -75,6 +90,8 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
         The household query.
     folder : path
         Made when missing.
+    shard, shards : int
+        Which part of the community, of how many.
 
     Raises
     ------
@@ -88,14 +105,14 @@ def query(connection: Connection, *, tick: datetime, sql_file: Path, folder: Pat
         with connection.transaction():
             households = _copy_to_file(
                 connection,
-                f"COPY (\n{statement}\n) TO STDOUT (FORMAT csv, HEADER)",
+                _of_shard(statement, shard, shards),
                 None,
                 folder / "households.csv",
             )
             states = _copy_to_file(
                 connection,
-                _LAST_STATE,
-                {"tick": tick},
+                _LAST_STATE.encode(),
+                {"tick": tick, "shard": shard, "shards": shards},
                 folder / "states.csv",
             )
     except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:
@@ -126,11 +143,24 @@ def read_statement(sql_file: Path) -> str:
         ) from error
 
 
+def _of_shard(statement: str, shard: int, shards: int) -> sql.Composed:
+    """The household query as COPY; of one shard where there are several."""
+    ours: sql.Composable = sql.SQL(statement)  # the operator's own file
+    if shards > 1:
+        ours = sql.SQL(
+            "SELECT * FROM (\n{}\n) AS households WHERE solar_shard(user_id::text, {}) = {}"
+        ).format(ours, shards, shard)
+    return sql.SQL("COPY (\n{}\n) TO STDOUT (FORMAT csv, HEADER)").format(ours)
+
+
 def _copy_to_file(
-    connection: Connection, statement: str, parameters: dict[str, Any] | None, path: Path
+    connection: Connection,
+    statement: bytes | sql.Composed,
+    parameters: dict[str, Any] | None,
+    path: Path,
 ) -> FileReference:
     with atomic_write(path) as file, connection.cursor() as cursor:
-        with cursor.copy(statement.encode(), parameters) as copy:
+        with cursor.copy(statement, parameters) as copy:
             for chunk in copy:
                 file.write(chunk)
         rows = cursor.rowcount
@@ -165,7 +195,12 @@ def write_input(
     if not all(is_here(file, folder) for file in (snapshot.households, snapshot.states)):
         log.info("Another worker has the households: asking the database again")
         snapshot = query(
-            connection, tick=cycle.tick_start, sql_file=config.households_sql, folder=folder
+            connection,
+            tick=cycle.tick_start,
+            sql_file=config.households_sql,
+            folder=folder,
+            shard=cycle.shard,
+            shards=cycle.shards,
         )
     # as text: what is no number must reach the contract's check, not stop the reader
     good, rejected = split_households(

@@ -107,8 +107,12 @@ def insert(
         # a second run of the same ticks waits here, and then replaces what this one wrote
         row_of = runs.hold(connection, run_id)
         connection.execute(
-            'DELETE FROM energy_data WHERE "timestamp" = ANY(%s) AND source = %s',
-            (list(row_of), SOURCE),
+            """
+            DELETE FROM energy_data
+            WHERE "timestamp" = ANY(%(ticks)s) AND source = %(source)s
+                AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
+            """,
+            {"ticks": list(row_of), "source": SOURCE} | runs.shard_of(connection, run_id),
         )
         for (tick,), rows in ordered.group_by("timestamp", maintain_order=True):
             if tick not in row_of:  # another run has begun it since

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from solar_model.errors import TransferError
 from solar_model.files import sha256_of
-from solar_model.ticks import parse_tick, ticks_from
+from solar_model.ticks import parse_tick, shard_part, ticks_from
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class Cycle:
         Folder of the temporary files of this cycle.
     steps : int
         Number of consecutive ticks.
+    shard, shards : int
+        Which part of the community, counted from 0, of how many.
     """
 
     tick: str
@@ -95,6 +97,8 @@ class Cycle:
     weather: str | None
     work_dir: str
     steps: int = 1
+    shard: int = 0
+    shards: int = 1
 
     @property
     def tick_start(self) -> datetime:
@@ -109,7 +113,8 @@ class Cycle:
     @property
     def part(self) -> str:
         """What the names of the cycle's files say besides the tick."""
-        return "" if self.steps == 1 else f"-{self.steps}-ticks"
+        ticks = "" if self.steps == 1 else f"-{self.steps}-ticks"
+        return ticks + shard_part(self.shard, self.shards)
 
     @property
     def desk(self) -> Path:

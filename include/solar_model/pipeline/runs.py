@@ -1,4 +1,4 @@
-"""The ledger of runs: one row of ``simulation_runs`` per tick.
+"""The ledger of runs: one row of ``simulation_runs`` per tick and shard.
 
 A run over many ticks has a row for each; they share the Airflow run, the files and the timings. It
 is named by the row of its first tick, and what is recorded of it is recorded in all of them.
@@ -50,6 +50,19 @@ ROWS_OF_RUN = sql.SQL(
     "(SELECT airflow_run_id, shard FROM simulation_runs WHERE id = %(run_id)s)"
 )
 
+# Rows of ticks that were split otherwise say nothing about the parts of now: those too many go,
+# and the results of the others count again when their new part has come.
+_SPLIT_ANEW = """
+WITH others AS (
+    SELECT id, shard FROM simulation_runs
+    WHERE tick = ANY(%(ticks)s) AND shards <> %(shards)s ORDER BY tick, shard FOR UPDATE
+), removed AS (
+    DELETE FROM simulation_runs WHERE id IN (SELECT id FROM others WHERE shard >= %(shards)s)
+)
+UPDATE simulation_runs SET shards = %(shards)s, rows_inserted = NULL
+WHERE id IN (SELECT id FROM others WHERE shard < %(shards)s)
+"""
+
 
 def start(
     connection: Connection,
@@ -58,17 +71,30 @@ def start(
     airflow_run_id: str,
     seed: int,
     steps: int = 1,
+    shard: int = 0,
+    shards: int = 1,
 ) -> str:
     """Open the rows of ticks, or reopen them for another attempt; returns the id of the first.
 
     A retry of the same Airflow run is the same attempt.
     """
+    given = {
+        "airflow_run_id": airflow_run_id,
+        "seed": seed,
+        "model": __version__,
+        "schema": SCHEMA_VERSION,
+        "shard": shard,
+        "shards": shards,
+        "ticks": ticks_from(tick, steps),
+    }
+    connection.execute(_SPLIT_ANEW, given)
     rows = connection.execute(
         """
         INSERT INTO simulation_runs AS run
-            (tick, airflow_run_id, seed, model_version, schema_version)
-        SELECT tick, %s, %s, %s, %s
-        FROM unnest(%s::timestamptz[]) AS tick
+            (tick, shard, shards, airflow_run_id, seed, model_version, schema_version)
+        SELECT
+            tick, %(shard)s, %(shards)s, %(airflow_run_id)s, %(seed)s, %(model)s, %(schema)s
+        FROM unnest(%(ticks)s::timestamptz[]) AS tick
         ON CONFLICT (tick, shard) DO UPDATE SET
             status = 'running',
             attempt = run.attempt
@@ -81,7 +107,7 @@ def start(
             timings_s = '{}'
         RETURNING tick, id::text
         """,
-        (airflow_run_id, seed, __version__, SCHEMA_VERSION, ticks_from(tick, steps)),
+        given,
     ).fetchall()
     connection.commit()
     return str(min(rows)[1])
@@ -96,6 +122,14 @@ def hold(connection: Connection, run_id: str) -> dict[datetime, str]:
         {"run_id": run_id},
     ).fetchall()
     return dict(rows)
+
+
+def shard_of(connection: Connection, run_id: str) -> dict[str, int]:
+    """Which ``shard`` of how many ``shards`` a run is."""
+    [(shard, shards)] = connection.execute(
+        "SELECT shard, shards FROM simulation_runs WHERE id = %s", (run_id,)
+    ).fetchall()
+    return {"shard": shard, "shards": shards}
 
 
 def record(connection: Connection, run_id: str, **columns: Any) -> None:
@@ -143,33 +177,52 @@ def record_time(connection: Connection, run_id: str | None, step: str, seconds: 
         connection.commit()
 
 
-def outcome(connection: Connection, run_id: str) -> dict[str, Any]:
-    """How a run ended, in the words of the webhook; what is not complete has failed."""
-    [(status, file, rows)] = connection.execute(
-        sql.SQL(
-            """
-            SELECT
-                CASE WHEN bool_and(status::text IN ('completed', 'degraded'))
-                    THEN max(status::text) END,
-                min(results_file),
-                sum(rows_inserted)::bigint
-            FROM simulation_runs WHERE {}
-            """
-        ).format(ROWS_OF_RUN),
-        {"run_id": run_id},
+def outcome(connection: Connection, airflow_run_id: str) -> dict[str, Any] | None:
+    """How a run ended, all shards together, in the words of the webhook; None before it began.
+
+    What is not complete has failed. The id is that of the first shard, and the name of the file
+    has a star for the number of the shard.
+    """
+    [(ids, status, file, rows)] = connection.execute(
+        r"""
+        SELECT
+            array_agg(id::text ORDER BY shard, tick),
+            CASE
+                WHEN bool_and(status::text IN ('completed', 'degraded'))
+                    AND count(DISTINCT shard) = max(shards)
+                THEN max(status::text) ELSE 'failed'
+            END,
+            min(regexp_replace(results_file, '-\d{5}-of-', '-*-of-')),
+            sum(rows_inserted)::bigint
+        FROM simulation_runs WHERE airflow_run_id = %s
+        """,
+        (airflow_run_id,),
     ).fetchall()
-    if status is None:
-        return {"run_id": run_id, "status": "failed", "result_file": None, "record_count": 0}
-    return {"run_id": run_id, "status": status, "result_file": file, "record_count": rows}
+    if ids is None:
+        return None
+    if status == "failed":
+        return {"run_id": ids[0], "status": status, "result_file": None, "record_count": 0}
+    return {"run_id": ids[0], "status": status, "result_file": file, "record_count": rows}
 
 
-def fail(connection: Connection, airflow_run_id: str, error: str) -> None:
-    """Close the run of an Airflow run as failed; what it had inserted before stays."""
+def finish(connection: Connection, airflow_run_id: str, **columns: Any) -> None:
+    """Set columns of all rows of an Airflow run; the caller commits."""
+    _set(connection, sql.SQL("airflow_run_id = %(run_id)s"), airflow_run_id, columns)
+
+
+def fail(
+    connection: Connection, airflow_run_id: str, error: str, *, shard: int | None = None
+) -> None:
+    """Close the run of an Airflow run, or one shard of it, as failed.
+
+    What it had inserted before stays.
+    """
     connection.execute(
         """
-        UPDATE simulation_runs SET status = 'failed', error = %s, finished_at = now()
-        WHERE airflow_run_id = %s AND status = 'running'
+        UPDATE simulation_runs SET status = 'failed', error = %(error)s, finished_at = now()
+        WHERE airflow_run_id = %(run)s AND status = 'running'
+            AND (shard = %(shard)s OR %(shard)s::integer IS NULL)
         """,
-        (error[:10_000], airflow_run_id),
+        {"error": error[:10_000], "run": airflow_run_id, "shard": shard},
     )
     connection.commit()

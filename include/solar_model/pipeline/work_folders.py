@@ -24,14 +24,22 @@ from solar_model.files import sha256_of
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import NotInExchange, fetch
 from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.ticks import shard_part
 
 # What may stand in the name of a folder; Postgres reads it the same.
 _UNNAMEABLE = "[^A-Za-z0-9._-]"
 
 _ENDED_WELL = """
-SELECT regexp_replace(airflow_run_id, %(unnameable)s, '-', 'g') AS folder
-FROM simulation_runs
-WHERE regexp_replace(airflow_run_id, %(unnameable)s, '-', 'g') = ANY(%(folders)s)
+SELECT folder
+FROM (
+    SELECT
+        regexp_replace(airflow_run_id, %(unnameable)s, '-', 'g') || CASE WHEN shards > 1 THEN
+            format('-%%s-of-%%s', lpad(shard::text, 5, '0'), lpad(shards::text, 5, '0'))
+        ELSE '' END AS folder,
+        status
+    FROM simulation_runs
+) AS runs
+WHERE folder = ANY(%(folders)s)
 GROUP BY folder
 HAVING bool_and(status::text IN ('completed', 'degraded'))
 """
@@ -39,9 +47,16 @@ HAVING bool_and(status::text IN ('completed', 'degraded'))
 log = logging.getLogger(__name__)
 
 
-def folder_of(airflow_run_id: str, work_dir: Path) -> Path:
-    """Folder of the temporary files of an Airflow run on this machine."""
-    return work_dir / re.sub(_UNNAMEABLE, "-", airflow_run_id)
+def folder_of(airflow_run_id: str, work_dir: Path, shard: int = 0, shards: int = 1) -> Path:
+    """Folder of the temporary files of an Airflow run, or a shard of it, on this machine."""
+    return work_dir / (re.sub(_UNNAMEABLE, "-", airflow_run_id) + shard_part(shard, shards))
+
+
+def remove(airflow_run_id: str, work_dir: Path) -> None:
+    """Remove what a run has left on this machine, all shards together."""
+    folder = folder_of(airflow_run_id, work_dir)
+    for one in (folder, *work_dir.glob(f"{folder.name}-*-of-*")):
+        shutil.rmtree(one, ignore_errors=True)
 
 
 def on_this_machine(cycle: Cycle, work_dir: Path) -> Cycle:

@@ -86,9 +86,11 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
         results = simulated(uploaded, tmp_path / f"desk-{attempt}")
         handover |= {"results": results.to_dict(), "runner": "local"}
         handover = execute(operators.DownloadResultsOperator, handover)
-        handover |= {"checks": 1}
+        handover |= {"checks": 1, "as_it_came": True}
         execute(operators.InsertResultsOperator, handover)
-        execute(operators.CleanUpOperator, handover)
+        operators.CleanUpOperator(task_id="step").execute(
+            {"dag_run": SimpleNamespace(run_id=attempt)}
+        )
         assert not work.exists()
 
     assert connection.execute("SELECT exchange, status::text FROM simulation_runs").fetchall() == [

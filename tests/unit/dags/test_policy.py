@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 from docs.scripts.dag_reference import PAGE, page
 from tests.conftest import ROOT
 
 from solar_airflow.alerts import tell_failure
 from solar_model.pipeline.runs import CYCLE_TASKS
+from solar_model.settings import settings
 
 TAGS = {"solar", "simulation", "monitoring", "maintenance", "backfill"}
 # Somebody has triggered it, and waits for what it says.
@@ -69,14 +72,10 @@ def test_the_cycle_is_the_nine_tasks_in_order(bag):
 
 
 def test_a_whole_day_takes_the_same_tasks_and_is_only_backfilled(bag):
-    from airflow.serialization.definitions.dag import SerializedDAG
-    from airflow.serialization.serialized_objects import DagSerialization
-    from airflow.timetables.base import TimeRestriction
-
     dag = bag.dags["solar_simulation_daily"]
     assert [task.task_id for task in dag.topological_sort()] == list(CYCLE_TASKS)
     # as the scheduler knows it
-    known: SerializedDAG = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    known = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     live = TimeRestriction(known.start_date, None, catchup=False)
     assert (
         known.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=live)
@@ -87,6 +86,23 @@ def test_a_whole_day_takes_the_same_tasks_and_is_only_backfilled(bag):
     assert [info.logical_date.day for info in asked] == [10, 11, 12]
     # a day may be filled as soon as it has begun
     assert all(info.run_after == info.logical_date for info in asked)
+
+
+def test_shards_are_a_mapped_group_of_the_same_tasks(monkeypatch):
+    monkeypatch.setenv("SOLAR_SHARDS", "16")
+    settings.cache_clear()
+    try:
+        sharded = DagBag(str(ROOT / "dags"))
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    assert sharded.import_errors == {}
+    for dag_id in ("solar_simulation", "solar_simulation_daily"):
+        dag = sharded.dags[dag_id]
+        known = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+        assert known.task_group.children["shards"].get_parse_time_mapped_ti_count() == 16
+        steps = [f"shards.{step}" for step in CYCLE_TASKS[:7]]
+        assert [task.task_id for task in dag.topological_sort()] == [*steps, *CYCLE_TASKS[7:]]
 
 
 def test_what_cannot_pass_is_not_retried_and_what_can_is(bag):

@@ -1,0 +1,163 @@
+"""However many shards a cycle is split into, the database is the same afterwards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from solar_model.files import read_results
+from solar_model.manifest import Manifest
+from solar_model.pipeline import dashboard, households, ledger, runs
+from solar_model.pipeline.backend import load_sample
+from solar_model.pipeline.health import ledger as health
+from solar_model.pipeline.insertion import insert
+from solar_model.pipeline.references import Cycle
+from solar_model.runner.work import simulate_file
+from solar_model.settings import PROJECT_ROOT, load_settings
+from solar_model.ticks import timestamp_text
+
+NOON = datetime(2024, 6, 10, 17, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+QUERY = PROJECT_ROOT / "include" / "sql" / "households.sql"
+HOUSEHOLDS = 100
+TOTALS = ("generation_kwh", "consumption_kwh", "battery_soc_kwh", "surplus_kwh")
+
+
+@pytest.fixture
+def community(connection):
+    load_sample(connection, HOUSEHOLDS, seed=1)
+    connection.execute(
+        "UPDATE user_systems SET household_size = 0 WHERE user_id = "
+        "(SELECT min(user_id::text)::uuid FROM user_systems)"
+    )
+    connection.commit()
+    return connection
+
+
+def run_shard(connection, folder: Path, tick: datetime, shard: int, shards: int) -> Path:
+    """The steps of a shard's cycle that decide about rows, without Airflow; its results."""
+    part = {"shard": shard, "shards": shards}
+    run_id = runs.start(connection, tick=tick, airflow_run_id=f"{tick} of {shards}", seed=7, **part)
+    cycle = Cycle(timestamp_text(tick), run_id, 7, None, str(folder / str(shard)), **part)
+    snapshot = households.query(
+        connection, tick=tick, sql_file=QUERY, folder=folder / str(shard), **part
+    )
+    written, _ = households.write_input(
+        connection, cycle, snapshot, load_settings(weather="stochastic")
+    )
+    results = simulate_file(written.path, folder)
+    insert(
+        connection,
+        run_id,
+        read_results(results),
+        weather=Manifest.read(results).weather,
+        results_file=results.name,
+    )
+    return results
+
+
+def run(connection, folder: Path, tick: datetime, shards: int) -> list[Path]:
+    return [run_shard(connection, folder, tick, shard, shards) for shard in range(shards)]
+
+
+def stored(connection) -> list[tuple]:
+    """All rows, but for which run has written them."""
+    return connection.execute(
+        'SELECT "timestamp", user_id, generation_kwh, consumption_kwh, battery_soc_kwh, '
+        "battery_charge_kwh, battery_discharge_kwh, grid_import_kwh, grid_export_kwh, "
+        "surplus_kwh, source FROM energy_data ORDER BY 1, 2"
+    ).fetchall()
+
+
+def sums(connection, tick: datetime) -> tuple:
+    totals = ", ".join(f"round(sum({name})::numeric, 6)" for name in TOTALS)
+    return connection.execute(
+        f"SELECT sum(rows_inserted), sum(households_queried), sum(households_quarantined), "
+        f"{totals} FROM simulation_runs WHERE tick = %s",
+        (tick,),
+    ).fetchone()
+
+
+def test_after_sixteen_shards_as_after_one(community, tmp_path):
+    ticks = (NOON, NOON + QUARTER)
+    for tick in ticks:
+        run(community, tmp_path / "one", tick, 1)
+    rows, totals = stored(community), [sums(community, tick) for tick in ticks]
+    assert len(rows) == 2 * (HOUSEHOLDS - 1)
+    community.execute("TRUNCATE energy_data, simulation_runs CASCADE")
+    community.commit()
+
+    for tick in ticks:
+        results = run(community, tmp_path / "many", tick, 16)
+    assert stored(community) == rows
+    assert [sums(community, tick) for tick in ticks] == totals
+    assert [file.name for file in results[:4:3]] == [
+        "results_20240610_1715-00000-of-00016.csv",
+        "results_20240610_1715-00003-of-00016.csv",
+    ]
+    assert community.execute("SELECT count(*) FROM quarantine").fetchone() == (2,)
+    inputs = sorted((tmp_path / "many").glob("*/users_input_20240610_171500-*.csv"))
+    sizes = [len(pl.read_csv(file)) for file in inputs]
+    assert (len(sizes), sum(sizes)) == (16, HOUSEHOLDS - 1)
+    # what looks at the ledger sees one tick
+    now = NOON + 2 * QUARTER
+    assert [tick.rows_inserted for tick in health.read(community, now).day] == [HOUSEHOLDS - 1] * 2
+    assert [one.stored for one in ledger.entries(community, *ticks, now)] == [True, True]
+    assert dashboard.energy(community, *ticks)["rows_inserted"] == [HOUSEHOLDS - 1] * 2
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 4), (4, 1), (5, 3), (3, 5)])
+def test_a_tick_may_be_split_otherwise_when_it_is_run_again(community, tmp_path, before, after):
+    run(community, tmp_path / "before", NOON, before)
+    rows, totals = stored(community), sums(community, NOON)
+    run(community, tmp_path / "after", NOON, after)
+    assert stored(community) == rows
+    assert sums(community, NOON) == totals
+    shards = community.execute("SELECT shard, shards FROM simulation_runs ORDER BY shard")
+    assert shards.fetchall() == [(shard, after) for shard in range(after)]
+
+
+def test_batteries_go_on_after_a_tick_in_which_some_shards_failed(community, tmp_path):
+    run(community, tmp_path / "0", NOON, 3)
+    run_shard(community, tmp_path / "1", NOON + QUARTER, 0, 3)
+    runs.start(community, tick=NOON + QUARTER, airflow_run_id="it fails", seed=7, shard=1, shards=3)
+    runs.fail(community, "it fails", "why", shard=1)
+    run(community, tmp_path / "2", NOON + 2 * QUARTER, 3)
+    for shard, last in ((0, NOON + QUARTER), (1, NOON), (2, NOON)):
+        file = f"{shard}/users_input_20240610_173000-{shard:05d}-of-00003.csv"
+        given = pl.read_csv(tmp_path / "2" / file)
+        left = dict(
+            community.execute(
+                'SELECT user_id::text, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s '
+                "AND solar_shard(user_id::text, 3) = %s",
+                (last, shard),
+            ).fetchall()
+        )
+        assert dict(given.select("user_id", "battery_soc_kwh").iter_rows()) == left
+
+
+def test_the_whole_has_ended_well_when_every_shard_has(community, tmp_path):
+    name = f"{NOON} of 3"
+    assert runs.outcome(community, name) is None
+    run_shard(community, tmp_path, NOON, 0, 3)
+    run_shard(community, tmp_path, NOON, 2, 3)
+    assert runs.outcome(community, name)["status"] == "failed"
+    run_shard(community, tmp_path, NOON, 1, 3)
+    told = runs.outcome(community, name)
+    assert (told["status"], told["record_count"]) == ("completed", HOUSEHOLDS - 1)
+    assert told["result_file"] == "results_20240610_1700-*-of-00003.csv"
+    first = community.execute("SELECT id::text FROM simulation_runs WHERE shard = 0").fetchone()
+    assert told["run_id"] == first[0]
+
+
+def test_whoever_has_no_proper_id_is_in_one_shard_too(connection):
+    found = connection.execute(
+        "SELECT solar_shard(NULL, 16), solar_shard('nobody', 16), "
+        "solar_shard('A1B2C3D4-0000-4000-8000-000000000000', 16) = "
+        "solar_shard('a1b2c3d4-0000-4000-8000-000000000000', 16)"
+    ).fetchone()
+    assert all(0 <= shard < 16 for shard in found[:2])
+    assert found[2]
