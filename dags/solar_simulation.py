@@ -18,9 +18,11 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 | `clean_up` | removes temporary files, and what is older than `SOLAR_EXCHANGE_RETENTION` from the exchanges | an exchange that is away is a warning |
 
 **When a run fails**, users see no new data for that quarter; what was there before stays as it
-was. The temporary files are kept; the failed task's log names their folder. Mend the cause, then
-clear the failed task, or trigger the tick again: running a tick again replaces its rows and
-starts from the batteries' state before it.
+was. `SOLAR_ALERT_EMAILS` are told when cycles begin to fail and when one succeeds again, and when a
+scheduled cycle is not finished five minutes after it was due (`docs/alerts.md`). The temporary files
+are kept; the failed task's log names their folder. Mend the cause, then clear the failed task, or
+trigger the tick again: running a tick again replaces its rows and starts from the batteries' state
+before it. `docs/runbook.md` says what to do about each alert.
 
 **Parameters** of a manual run: the weather, the seed, and a dry run, which computes and checks
 but keeps nothing. Without them, a tick that was run before is repeated with its recorded weather

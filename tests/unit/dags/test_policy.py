@@ -14,6 +14,7 @@ from docs.scripts.dag_reference import PAGE, page
 from tests.conftest import ROOT
 
 from solar_airflow.alerts import tell_failure
+from solar_model.pipeline.alerts.kinds import KINDS
 from solar_model.pipeline.runs import CYCLE_TASKS
 from solar_model.settings import settings
 
@@ -51,6 +52,13 @@ def test_every_dag_keeps_the_rules(bag):
 
 def test_the_reference_in_the_docs_is_up_to_date(bag):
     assert PAGE.read_text() == page(bag.dags.values()), "run: make docs"
+
+
+def test_the_documentation_leads_to_pages_that_exist(bag):
+    steps = [step for kind in KINDS.values() for step in kind.steps]
+    for text in (*(dag.doc_md for dag in bag.dags.values()), *steps):
+        for named in re.findall(r"docs/[\w-]+\.md", text):
+            assert (ROOT / named).is_file(), named
 
 
 def test_every_task_keeps_the_rules(bag):
