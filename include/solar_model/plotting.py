@@ -97,6 +97,66 @@ def plot_results(results: pl.DataFrame, user_id: str | None = None) -> Figure:
     return figure
 
 
+def plot_certificates(certificates: pl.DataFrame) -> Figure:
+    """Draw energy certificates over time.
+
+    Parameters
+    ----------
+    certificates : polars.DataFrame
+        From :func:`solar_model.pipeline.certificates.between`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Upper part: what went in, above zero, and where it went, below, in each tick [kWh]. Lower
+        part: the residual of the community and of its worst household beside their bounds.
+    """
+    from matplotlib.dates import ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    flows, residuals = figure.subplots(2, sharex=True, height_ratios=(2, 1))
+    at = certificates["tick"].to_list()
+    to_stores = certificates["stored_after_kwh"] - certificates["stored_before_kwh"]
+    into = {
+        "Sun": certificates["generation_kwh"],
+        "From the grid": certificates["grid_import_kwh"],
+        "Out of stores": -to_stores.clip(upper_bound=0),
+    }
+    out = {
+        "Load": -certificates["consumption_kwh"],
+        "Into the grid": -certificates["grid_export_kwh"],
+        "Into stores": -to_stores.clip(lower_bound=0),
+        "Losses": -certificates["losses_kwh"],
+    }
+    flows.stackplot(at, *into.values(), labels=list(into), colors=["#f2b701", "#8c8c8c", "#3b8f6b"])
+    flows.stackplot(
+        at,
+        *out.values(),
+        labels=list(out),
+        colors=["#4d4d4d", "#f8e3a0", "#9bd3bb", "#c0392b"],
+    )
+    flows.axhline(0, color="black", linewidth=0.8)
+    flows.set(ylabel="Energy per tick [kWh]", title="Conservation of energy")
+    flows.legend(loc="upper left", ncols=4, frameon=False)
+    lines = {
+        "community": (certificates["residual_kwh"].abs(), "#3b8f6b", "-"),
+        "its bound": (certificates["bound_kwh"], "#3b8f6b", ":"),
+        "worst household": (certificates["worst_residual_kwh"].abs(), "#8c8c8c", "-"),
+        "its bound ": (certificates["bound_kwh"] / certificates["households"], "#8c8c8c", ":"),
+    }
+    for label, (values, colour, style) in lines.items():
+        residuals.plot(
+            at, values, color=colour, linestyle=style, label=label, marker="." * (len(at) < 3)
+        )
+    residuals.set_yscale("symlog", linthresh=1e-9)
+    residuals.set(ylabel="Residual [kWh]", xlabel="UTC")
+    residuals.legend(loc="upper left", ncols=4, frameon=False)
+    dates = ConciseDateFormatter(residuals.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    residuals.xaxis.set_major_formatter(dates)
+    return figure
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a picture in the format of its name.
 

@@ -335,9 +335,10 @@ class InsertResultsOperator(CycleOperator):
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``inserted``, the number of rows."""
-        from solar_model.files import read_results
+        from solar_model.files import read_results, read_users
         from solar_model.manifest import Manifest
         from solar_model.pipeline import gate, quarantine
+        from solar_model.pipeline.certificates import certify
         from solar_model.pipeline.insertion import insert
 
         if cycle.run_id is None:
@@ -345,12 +346,16 @@ class InsertResultsOperator(CycleOperator):
             return {"inserted": 0}
         results, given = self.results_path(), self.file("input")
         manifest = Manifest.read(results)
+        rows = (
+            read_results(results)
+            if self.handover["as_it_came"]
+            else gate.accepted(results, quarantine.set_aside(connection, cycle.run_id))
+        )
         inserted = insert(
             connection,
             cycle.run_id,
-            read_results(results)
-            if self.handover["as_it_came"]
-            else gate.accepted(results, quarantine.set_aside(connection, cycle.run_id)),
+            rows,
+            certificate_of=certify(rows, read_users(self.input_path()), cycle.ticks),
             seed=cycle.seed,
             weather=manifest.weather,
             model_version=manifest.model_version,

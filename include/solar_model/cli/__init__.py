@@ -57,6 +57,7 @@ app = typer.Typer(
 
 # they register on the app
 from solar_model.cli import (  # noqa: E402
+    certificate,  # noqa: F401
     community,  # noqa: F401
     db,  # noqa: F401
     doctor,  # noqa: F401

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from psycopg import sql
 from solar_model.community.draws import uuid_words
 from solar_model.community.weather.record import record_of_tick
 from solar_model.contracts import Results, columns_of
-from solar_model.pipeline import runs
+from solar_model.pipeline import certificates, runs
 from solar_model.ticks import tick_index
 
 ENERGY_COLUMNS = tuple(name for name in columns_of(Results) if name.endswith("_kwh"))
@@ -75,6 +75,7 @@ def insert(
     results: pl.DataFrame,
     *,
     weather: Any = None,
+    certificate_of: Mapping[datetime, Mapping[str, Any]] | None = None,
     **facts: Any,
 ) -> int:
     """Replace the simulated rows of a run's ticks and complete it, together or not at all.
@@ -92,6 +93,8 @@ def insert(
         Valid results: the columns of :class:`solar_model.contracts.Results`.
     weather : object
         Record of the weather of all ticks.
+    certificate_of : mapping, optional
+        Energy certificates by tick, see :func:`solar_model.pipeline.certificates.certify`.
     **facts
         More columns of the run's rows, made visible in the same instant.
 
@@ -127,6 +130,8 @@ def insert(
                 **_totals(rows),
                 **facts,
             )
+            if certificate_of:
+                certificates.store(connection, row_of[tick], certificate_of[tick])
             inserted += len(rows)
         connection.execute(_COMPLETE, (list(row_of.values()),))
     return inserted

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from solar_model.contracts import Results, UsersInput
 from solar_model.errors import InputError, ResultsError
 from solar_model.intake import typed
-from solar_model.pipeline import runs
+from solar_model.pipeline import certificates, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, SOURCE
 from solar_model.validation import examine
 
@@ -262,7 +262,7 @@ _INSERT_ROW = sql.SQL(
 
 
 def _insert(connection: Connection, held: Entry) -> None:
-    results, _ = _frames(held)
+    results, users = _frames(held)
     rows, _ = typed(Results, results)
     energies = rows.select(ENERGY_COLUMNS).row(0, named=True)
     broken = [name for name, value in energies.items() if value is None or not abs(value) < 1e6]
@@ -276,6 +276,12 @@ def _insert(connection: Connection, held: Entry) -> None:
     if not done.rowcount:
         raise ResultsError("the household has a row for this tick already")
     connection.execute(_UPDATE_RUN, {**values, "held": held.id})
+    [certificate] = certificates.certify(
+        rows.with_columns(timestamp=pl.lit(held.tick).cast(rows.schema["timestamp"])),
+        users,
+        [held.tick],
+    ).values()
+    certificates.store(connection, held.run_id, certificate, add=True)
 
 
 def as_text(held: Entry) -> str:

@@ -148,6 +148,11 @@ def test_a_row_is_let_out_and_the_run_is_whole_again(cycle):
     assert cycle.run_row() == ("completed", 120, 0, 120, 120)
     generation, consumption, *stored = cycle.totals()
     assert [generation, consumption, 120] == stored
+    [proof] = cycle.sql(
+        "SELECT households, round(generation_kwh::numeric, 6)::float8, holds, "
+        "worst_user_id::text FROM energy_certificates"
+    )
+    assert proof == (120, generation, False, cycle.users[3]), "60 kWh came from nowhere"
     [row] = cycle.sql("SELECT released_at IS NOT NULL, release_note FROM quarantine")
     assert row == (True, "the battery is new")
     assert solar("list").output == "Nothing is set aside.\n"

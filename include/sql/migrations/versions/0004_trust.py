@@ -22,6 +22,31 @@ def upgrade() -> None:
             validated_at      timestamptz NOT NULL DEFAULT now()
         );
 
+        -- Conservation of energy in a tick: what goes in, what comes out, what is left over.
+        CREATE TABLE energy_certificates (
+            simulation_run_id     uuid             PRIMARY KEY
+                REFERENCES simulation_runs (id) ON DELETE CASCADE,
+            households            bigint           NOT NULL,
+            generation_kwh        double precision NOT NULL,
+            consumption_kwh       double precision NOT NULL,
+            battery_charge_kwh    double precision NOT NULL,
+            battery_discharge_kwh double precision NOT NULL,
+            grid_import_kwh       double precision NOT NULL,
+            grid_export_kwh       double precision NOT NULL,
+            stored_before_kwh     double precision NOT NULL,
+            stored_after_kwh      double precision NOT NULL,
+            losses_kwh            double precision NOT NULL,
+            residual_kwh          double precision NOT NULL,
+            bound_kwh             double precision NOT NULL,
+            -- the household that misses it most
+            worst_user_id         uuid             NOT NULL,
+            worst_residual_kwh    double precision NOT NULL,
+            holds                 boolean GENERATED ALWAYS AS (
+                abs(residual_kwh) <= bound_kwh
+                AND abs(worst_residual_kwh) <= bound_kwh / households
+            ) STORED
+        );
+
         ALTER TABLE quarantine
             -- in the results file
             ADD COLUMN line         bigint,
@@ -38,7 +63,7 @@ def downgrade() -> None:
     """Remove them; a type cannot lose a value, so it is made anew."""
     op.execute(
         """
-        DROP TABLE validations;
+        DROP TABLE energy_certificates, validations;
         ALTER TABLE quarantine
             DROP COLUMN line,
             DROP COLUMN household,

@@ -1,0 +1,69 @@
+"""``solar certificate``: the proof that no energy was made or lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from solar_model.cli import app
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
+@app.command()
+def certificate(
+    since: Annotated[
+        datetime | None, typer.Option(formats=_FORMATS, help="Ticks from this time on, UTC.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=_FORMATS, help="Ticks before this time, UTC.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Also draw them (.png, .svg).")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many ticks at most, the newest.")] = 96,
+) -> None:
+    """Show the energy certificate of each tick; exit code 1 when one does not hold.
+
+    Energies in kWh. The residual is what comes from nowhere or vanishes; the bound is what rounding
+    can leave. The database is the one of the connection AIRFLOW_CONN_SOLAR_DB.
+
+    Example: solar certificate --since 2024-09-11 -o conservation.png
+    """
+    from solar_model.pipeline import certificates, database
+    from solar_model.ticks import parse_tick
+
+    with database.connect(database.conninfo_from_environment()) as connection:
+        found = certificates.between(
+            connection,
+            parse_tick(since) if since else None,
+            parse_tick(until) if until else None,
+            limit,
+        )
+    if found.is_empty():
+        typer.echo("No run has a certificate there.")
+        return
+    typer.echo(
+        "tick (UTC)        households    generated   consumed   imported   exported     losses"
+        "   to stores   residual      bound"
+    )
+    for row in found.iter_rows(named=True):
+        stored = row["stored_after_kwh"] - row["stored_before_kwh"]
+        typer.echo(
+            f"{row['tick']:%Y-%m-%d %H:%M}  {row['households']:>10,}  "
+            f"{row['generation_kwh']:>11,.3f}{row['consumption_kwh']:>11,.3f}"
+            f"{row['grid_import_kwh']:>11,.3f}{row['grid_export_kwh']:>11,.3f}"
+            f"{row['losses_kwh']:>11,.3f}{stored:>+12,.3f}"
+            f"{row['residual_kwh']:>+11.1e}{row['bound_kwh']:>11.1e}"
+            + ("" if row["holds"] else "  DOES NOT HOLD")
+        )
+    if output:
+        from solar_model.plotting import plot_certificates, save_figure
+
+        save_figure(plot_certificates(found), output)
+        typer.echo(f"drawn to {output}")
+    if not found["holds"].all():
+        raise typer.Exit(1)
