@@ -172,7 +172,7 @@ def test_a_worker_that_dies_in_the_middle_costs_no_row_and_doubles_none(fleet):
 
 def test_a_task_finds_the_heavy_libraries_imported(fleet):
     cycle, workers = fleet
-    [left] = [worker for worker in workers if worker.service.exit_code is None]
+    left = next(worker for worker in workers if worker.service.exit_code is None)
     mapped = Path(f"/proc/{left.process.pid}/maps").read_text()
     # the worker itself, which the processes of the tasks are forks of
     assert all(library in mapped for library in ("/_polars", "/psycopg_binary", "/pandas"))

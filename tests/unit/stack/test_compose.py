@@ -100,6 +100,14 @@ def test_the_image_runs_as_the_user_of_the_services():
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["solar"]
 
 
+def test_airflow_may_write_into_its_home():
+    """A folder in memory belongs to root, unless it is said whose it is."""
+    [user] = {SERVICES[name]["user"] for name in AIRFLOW}
+    uid, gid = user.split(":")
+    for name in AIRFLOW:
+        assert f"/var/lib/solar/airflow:uid={uid},gid={gid}" in SERVICES[name]["tmpfs"]
+
+
 @each_service
 def test_no_secret_has_a_default(name):
     found = {
