@@ -125,3 +125,16 @@ def test_a_viewer_looks_and_does_not_touch(cycle, tokens):
         assert answer.status_code == 403, (method, path)
     assert ask(cycle, runs, tokens[VIEWER]).status_code == 200
     assert ask(cycle, runs, tokens[ADMIN], "POST", json=begin).status_code == 200
+
+
+def test_who_looks_at_a_household_is_written_down_and_no_log_says_whose_it_was(cycle, tokens):
+    [(user,)] = cycle.sql("SELECT id::text FROM users ORDER BY id LIMIT 1")
+    for page in (f"households/{user}", f"households/{user}/system", f"household?id={user}"):
+        assert ask(cycle, f"/solar/{page}", tokens[VIEWER]).status_code == 200
+    assert cycle.sql(
+        "SELECT actor, count(*) FROM transfer_log WHERE action = 'view' AND place = %s GROUP BY 1",
+        f"household {user}",
+    ) == [(VIEWER, 1)]
+    log = (cycle.settings.home / "logs" / "api-server.log").read_text()
+    assert "/solar/households/user-" in log
+    assert user not in log

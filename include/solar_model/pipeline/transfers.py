@@ -1,8 +1,8 @@
-"""The transfer log: who moved which data where, when, how much, and its checksum.
+"""The transfer log: who moved or saw which data where, when, how much, and its checksum.
 
-Every access of the pipeline to personal data has a row: households read, files that went out or
-came in, rows written. Rows are added and never changed; the moment and the role are the
-database's own word.
+Every access to personal data by the pipeline or its pages has a row: households read, files that
+went out or came in, rows written, a household looked at. Rows are added and never changed; the
+moment and the role are the database's own word.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import psycopg
 
 from solar_model.pipeline.references import FileReference
 
-Action = Literal["query", "upload", "submit", "fetch", "download", "insert"]
+Action = Literal["query", "upload", "submit", "fetch", "download", "insert", "backup", "view"]
 
 
 def record(
     connection: psycopg.Connection[Any],
     run_id: str | None,
     action: Action,
-    moved: FileReference,
+    moved: FileReference | None,
     *,
     actor: str,
     place: str | None = None,
@@ -37,10 +37,11 @@ def record(
     action : str
         ``query``: out of the database. ``upload``, ``download``: into an exchange and from there.
         ``submit``, ``fetch``: to an HTTP runner and from there. ``insert``: into the database.
-    moved : FileReference
-        What was moved.
+        ``backup``: into a file that is kept. ``view``: onto somebody's screen.
+    moved : FileReference or None
+        What was moved; None for what is no file.
     actor : str
-        The task or the command that moved it.
+        The task or the person.
     place : str, optional
         The other end, where it is not the file's own place.
     """
@@ -53,10 +54,10 @@ def record(
         (
             run_id,
             action,
-            place or moved.uri,
-            moved.bytes,
-            moved.rows,
-            moved.sha256,
+            place or (moved and moved.uri),
+            moved and moved.bytes,
+            moved and moved.rows,
+            moved and moved.sha256,
             actor,
             socket.gethostname(),
         ),

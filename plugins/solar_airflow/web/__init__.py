@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 
+from solar_model.pseudonyms import pseudonymised
+
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
@@ -15,7 +17,17 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """The app, imported with the first request: Airflow loads plugins in every process."""
     from solar_airflow.web.app import app
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    finally:
+        _hide_user(scope)
+
+
+def _hide_user(scope: Scope) -> None:
+    """Let Airflow's log of accesses, written after this, say which page and not whose."""
+    if "/household" in scope["path"]:
+        scope["path"] = pseudonymised(scope["path"])
+        scope["query_string"] = b""
 
 
 _BASE = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")

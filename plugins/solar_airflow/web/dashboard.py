@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from starlette.staticfiles import StaticFiles
 
 from solar_airflow.web.access import VIEWER, may_run
 from solar_airflow.web.database import Database
 from solar_model.errors import InputError
-from solar_model.pipeline import dashboard, household
+from solar_model.pipeline import dashboard, household, transfers
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick
 
@@ -75,8 +76,11 @@ def households(prefix: str, database: Database) -> dict[str, Any]:
 
 
 @router.get("/households/{user_id}")
-def household_history(user_id: UUID, database: Database) -> dict[str, Any]:
-    """The last days of one household."""
+def household_history(user_id: UUID, database: Database, viewer: GetUserDep) -> dict[str, Any]:
+    """The last days of one household; who has seen them is written down."""
+    place = f"household {user_id}"
+    transfers.record(database, None, "view", None, actor=viewer.get_name(), place=place)
+    database.commit()
     now = datetime.now(tz=UTC)
     told = household.history(database, user_id, *dashboard.shown_range(now))
     return told | {"now": int(now.timestamp())}

@@ -129,6 +129,10 @@ def test_a_row_that_cannot_be_believed_degrades_the_run_and_stops_nobody_else(cy
     assert '"consumption_kwh": "a lot"' in shown.output
     assert '"panel_count"' in shown.output
     assert "by the rules of today it breaks consumption_kwh.type" in shown.output
+    seen = cycle.sql(
+        "SELECT place FROM transfer_log WHERE action = 'view' AND actor > '' ORDER BY id"
+    )
+    assert seen == [("quarantine",), (f"quarantine {number}",)]
     for options in ([], ["--because", "it is plausible"]):
         refused = solar("release", number, *options)
         assert refused.exit_code == 1, "no number cannot be inserted, whatever anybody says"

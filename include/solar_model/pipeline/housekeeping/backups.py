@@ -13,7 +13,9 @@ from psycopg import sql
 
 from solar_model.errors import TransferError
 from solar_model.files import atomic_write, sha256_of
+from solar_model.pipeline import transfers
 from solar_model.pipeline.housekeeping import partitions
+from solar_model.pipeline.references import FileReference
 from solar_model.settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -87,6 +89,8 @@ def back_up(connection: Connection, day: date, folder: Path) -> int:
             """,
             (day, str(target), sha256, rows, digest),
         )
+        kept = FileReference(target.absolute().as_uri(), rows, target.stat().st_size, sha256)
+        transfers.record(connection, None, "backup", kept, actor="back_up")
     return int(rows)
 
 
