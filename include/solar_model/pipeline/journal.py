@@ -1,4 +1,4 @@
-"""``simulation_log_YYYYMMDD.log``: one JSON line for each cycle that ended."""
+"""``simulation_log_YYYYMMDD.log``: one JSON line for each cycle (and shard) that ended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _RUN = """
 SELECT jsonb_build_object(
     'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'tick', to_char(tick AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS'),
+    'shard', shard,
     'status', status,
     'attempt', attempt,
     'airflow_run_id', airflow_run_id,
@@ -22,7 +23,7 @@ SELECT jsonb_build_object(
     'seconds', round(extract(epoch FROM coalesce(finished_at, now()) - started_at)::numeric, 3),
     'timings_s', timings_s,
     'error', error)
-FROM simulation_runs WHERE airflow_run_id = %s ORDER BY tick
+FROM simulation_runs WHERE airflow_run_id = %s ORDER BY tick, shard
 """
 
 

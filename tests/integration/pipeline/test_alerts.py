@@ -11,6 +11,7 @@ from tests.support.mailbox import RECIPIENTS, Mailbox, mailbox, sections
 
 from solar_model.pipeline.alerts import Failure, Teller, deadline_missed, observe, succeeded
 from solar_model.pipeline.alerts.kinds import KINDS
+from solar_model.pipeline.alerts.situation import situation
 from solar_model.pipeline.alerts.states import Observation
 from solar_model.pipeline.doctor import examine
 from solar_model.settings import PROJECT_ROOT, load_settings
@@ -131,6 +132,18 @@ def test_a_mail_says_what_how_bad_how_slow_when_last_good_and_what_to_do(connect
     assert links["Run"] == links["Log"] == run.replace("https%3A", "https:")
     assert links["Runbook"] == f"{UI}/solar/runbook#late"
     assert run_id not in links["Validation report"]
+
+
+def test_of_several_shards_the_slowest_counts_and_a_tick_is_good_when_all_are(connection, teller):
+    for shard, seconds in enumerate((2.0, 5.0)):
+        add_run(connection, DUE - TICK, shard=shard, timings_s={"run_simulation": 1.0})
+        status = ("completed", "failed")[shard]
+        timings = {"run_simulation": seconds}
+        add_run(connection, DUE, shard=shard, status=status, timings_s=timings)
+    around = situation(connection, {"tick": DUE.isoformat()}, teller.config)
+    assert (around.slowest.task, around.slowest.seconds) == ("run_simulation", 5.0)
+    assert around.slowest.usual_s == 1.0
+    assert around.last_good == (DUE - TICK, 2000)
 
 
 @pytest.mark.parametrize(

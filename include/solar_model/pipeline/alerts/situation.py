@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,7 +71,7 @@ _RUN = """
 SELECT id::text, airflow_run_id, tick, status::text AS status, started_at, timings_s
 FROM simulation_runs
 WHERE airflow_run_id = %(run_id)s OR (%(run_id)s::text IS NULL AND tick = %(tick)s)
-ORDER BY tick DESC LIMIT 1
+ORDER BY tick DESC, shard
 """
 
 _USUAL = """
@@ -86,8 +86,8 @@ GROUP BY task
 
 _LAST_GOOD = """
 SELECT tick, coalesce(sum(rows_inserted), 0)::bigint FROM simulation_runs
-WHERE status::text = 'completed' AND tick <= %s
-GROUP BY tick ORDER BY tick DESC LIMIT 1
+WHERE tick <= %s
+GROUP BY tick HAVING bool_and(status::text = 'completed') ORDER BY tick DESC LIMIT 1
 """
 
 
@@ -100,7 +100,7 @@ def situation(
     asked = {"run_id": facts.get("run_id"), "tick": facts.get("tick")}
     with connection.transaction():
         with connection.cursor(row_factory=class_row(Run)) as cursor:
-            run = cursor.execute(_RUN, asked).fetchone()
+            run = _as_one(cursor.execute(_RUN, asked).fetchall())
         last_good = connection.execute(_LAST_GOOD, (now,)).fetchone()
         usual: dict[str, float] = {}
         if run is not None:
@@ -114,6 +114,19 @@ def situation(
         validated=validated,
         health=health(connection, now, config),
     )
+
+
+def _as_one(rows: list[Run]) -> Run | None:
+    """The shards of the newest tick as one run: each task took as long as the slowest of them."""
+    shards = [row for row in rows if row.tick == rows[0].tick]
+    if not shards:
+        return None
+    timings: dict[str, float] = {}
+    for shard in shards:
+        for task, seconds in shard.timings_s.items():
+            timings[task] = max(seconds, timings.get(task, 0.0))
+    running = [shard for shard in shards if shard.status == "running"]
+    return replace((running or shards)[0], timings_s=timings)
 
 
 def _is_validated(connection: Connection, run_id: str) -> bool:
