@@ -6,6 +6,7 @@ The tests share one state folder and come in an order, as starts on one machine 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -187,6 +188,10 @@ def test_after_a_kill_the_next_start_cleans_up_and_ctrl_c_stops_everything(home,
     launcher.wait_for(READY)
     assert "Stopped what an earlier start left behind: " in launcher.said
     assert not [one for one in killed.family if is_alive(one)]
+
+    record = json.loads((home / "processes" / "triggerer.json").read_text())
+    os.kill(record["pid"], signal.SIGKILL)
+    launcher.wait_for("starting triggerer again: it ended with exit code -9")
 
     password = launcher.said.split("admin / ")[1].split()[0]
     login = {"username": "admin", "password": password}
