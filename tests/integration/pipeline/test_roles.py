@@ -97,7 +97,6 @@ def test_the_pipeline_writes_and_changes_no_schema_and_no_history(login, connect
         "TRUNCATE energy_data",
         "DROP TABLE energy_data_20240611",
         "ALTER TABLE energy_data ADD COLUMN mine int",
-        "DELETE FROM simulation_runs",
         "UPDATE transfer_log SET place = 'elsewhere'",
         "DELETE FROM transfer_log",
         "INSERT INTO transfer_log (action, place, role) VALUES ('upload', 'x', 'postgres')",
