@@ -13,11 +13,12 @@ import pytest
 from tests.conftest import ROOT
 from tests.end_to_end.conftest import DAG
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 
 FIRST, LAST = "2024-07-01T16:00:00Z", "2024-07-01T16:30:00Z"
 TICKS = [datetime.fromisoformat(FIRST) + i * timedelta(minutes=15) for i in range(3)]
-BACKFILL_SECONDS = 180
+# Generous: the machine may be busy with something else.
+BACKFILL_SECONDS = 600
 DAILY = "solar_simulation_daily"
 DAY = datetime(2024, 7, 5, tzinfo=UTC)
 

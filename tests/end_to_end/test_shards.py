@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.end_to_end.conftest import DAG, booted
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 
 SHARDS = 3
 FIRST, SECOND = "2024-06-11T17:00:00Z", "2024-06-11T17:15:00Z"
