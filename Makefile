@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql airflow test test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
+.PHONY: help run cycle psql airflow test test-compose test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ airflow: environment ## Airflow's own command line, such as make airflow args="d
 test: environment-dev ## Run all tests
 	@$(bin)/python -m solar_stack programs
 	@exec $(bin)/python -m pytest -n 2 --dist loadfile
+
+test-compose: environment-dev ## Bring docker-compose.yaml up with Docker, on stand-ins for its base images
+	@exec $(bin)/python -m pytest tests/compose -s
 
 test-fast: environment-dev ## Run the tests that take seconds
 	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"
