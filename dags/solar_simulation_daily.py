@@ -33,7 +33,9 @@ from solar_airflow.timetables import BackfillTimetable
 
 with DAG(
     dag_id="solar_simulation_daily",
-    schedule=BackfillTimetable("0 0 * * *", timezone="UTC"),
+    # a minute after midnight: a backfill names its runs by their time alone, and no run of a tick
+    # may have the same name
+    schedule=BackfillTimetable("1 0 * * *", timezone="UTC"),
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

@@ -30,6 +30,9 @@ class BackfillTimetable(CronTriggerTimetable):
         """The next run of a backfill; none of the schedule."""
         if not restriction.catchup:
             return None
+        if restriction.latest is not None:
+            # the last day is meant as a whole, whatever time of it is named
+            restriction = restriction._replace(latest=restriction.latest.end_of("day"))
         return super().next_dagrun_info(
             last_automated_data_interval=last_automated_data_interval, restriction=restriction
         )

@@ -108,7 +108,9 @@ def insert(
     inserted = 0
     with connection.transaction():
         # a second run of the same ticks waits here, and then replaces what this one wrote
-        row_of = runs.hold(connection, run_id)
+        held = runs.hold(connection, run_id)
+        # nothing is touched of which there are no results
+        row_of = {tick: held[tick] for tick in ordered["timestamp"].unique() if tick in held}
         connection.execute(
             """
             DELETE FROM energy_data

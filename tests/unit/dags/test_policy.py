@@ -17,6 +17,7 @@ from solar_airflow.alerts import tell_failure
 from solar_model.pipeline.alerts.kinds import KINDS
 from solar_model.pipeline.runs import CYCLE_TASKS
 from solar_model.settings import settings
+from solar_model.ticks import parse_tick
 
 TAGS = {"solar", "simulation", "monitoring", "maintenance", "backfill"}
 # Somebody has triggered it, and waits for what it says.
@@ -89,9 +90,11 @@ def test_a_whole_day_takes_the_same_tasks_and_is_only_backfilled(bag):
         known.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=live)
         is None
     )
-    first, last = datetime(2024, 6, 10, tzinfo=UTC), datetime(2024, 6, 12, 7, tzinfo=UTC)
+    first, last = datetime(2024, 6, 10, tzinfo=UTC), datetime(2024, 6, 12, tzinfo=UTC)
     asked = list(known.iter_dagrun_infos_between(first, last))
     assert [info.logical_date.day for info in asked] == [10, 11, 12]
+    # the name of a backfill's run is made of this, and must be no tick's
+    assert all(info.logical_date != parse_tick(info.logical_date) for info in asked)
     # a day may be filled as soon as it has begun
     assert all(info.run_after == info.logical_date for info in asked)
 
