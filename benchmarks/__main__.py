@@ -58,20 +58,27 @@ def main(
     postgres.remove()  # what a run that was broken off has left
     try:
         measured |= _measure_pipeline(postgres, sizes, growth, repeat)
+        _write(measured, output)
         if airflow:
             measured |= _measure_airflow(sizes, repeat)
+            _write(measured, output)
     finally:
         postgres.remove()
     if model:
         from benchmarks import community
 
         measured["model"] = community.measure(HOME, sizes[1:], repeat)
+        _write(measured, output)
     shutil.rmtree(HOME)
+
+
+def _write(measured: dict[str, Any], output: Path) -> None:
+    """Write down what was measured so far: nothing is lost when a later part fails."""
     target = output / "data" / "benchmarks.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(measured, indent=1) + "\n")
     say(f"Written: {page.write(measured, output)}")
-    if airflow:
+    if "airflow" in measured:
         say(f"Written: {scaling.write(measured, Assumptions(), output)}")
 
 

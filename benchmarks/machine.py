@@ -23,6 +23,8 @@ def machine(postgres_version: str) -> dict[str, str]:
         "measured": datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processors": f"{os.cpu_count()} × {_processor()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        # of programs that want a processor: more than there are, and seconds are too long
+        "other load": f"{os.getloadavg()[0]:.1f} on average of a minute",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
         "Postgres": postgres_version,

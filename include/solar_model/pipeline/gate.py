@@ -183,7 +183,6 @@ def _set_aside(
     index = rows["row"]
     own = rows.join(reasons(report, mended), on="row", how="left", maintain_order="left")
     texts = mended.as_text(index)
-    systems = users.select("user_id", household=pl.struct(pl.all()).struct.json_encode())
     present = pl.DataFrame(
         {
             "user_id": texts["user_id"],
@@ -207,8 +206,9 @@ def _set_aside(
         for failure in _whole(report, doubtful)
         if failure.check == "coverage"
     ]
-    return (
-        pl.concat([present, *missing])
-        .join(systems, on="user_id", how="left", maintain_order="left")
-        .select(*_QUARANTINE)
+    aside = pl.concat([present, *missing])
+    # of these few, not of the whole community
+    systems = users.join(aside.select("user_id"), on="user_id", how="semi").select(
+        "user_id", household=pl.struct(pl.all()).struct.json_encode()
     )
+    return aside.join(systems, on="user_id", how="left", maintain_order="left").select(*_QUARANTINE)
