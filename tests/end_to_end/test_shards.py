@@ -52,8 +52,9 @@ def test_each_shard_has_its_files_and_its_row_and_the_tick_is_whole(sharded):
 def test_a_shard_that_fails_holds_up_no_other_and_is_mended_alone(sharded):
     good = sharded.query.read_text()
     sharded.query.write_text(
-        "SELECT *, CASE WHEN solar_shard(user_id::text, 3) = 1 THEN 1 / (panel_count * 0) END "
-        "AS tilt_deg FROM user_systems WHERE panel_count > 0"
+        "SELECT user_id, panel_wattage, battery_capacity_kwh, inverter_capacity_kw, "
+        "household_size, panel_count / CASE WHEN solar_shard(user_id::text, 3) = 1 THEN 0 ELSE 1 "
+        "END AS panel_count FROM user_systems WHERE panel_count > 0"
     )
     try:
         run_id = sharded.trigger(SECOND)
