@@ -49,6 +49,7 @@ bench: environment-dev ## Measure how fast it is (quickly: make bench options="-
 
 docs: environment-dev ## Write the documentation that is made from the code
 	$(bin)/python -m solar_model.data_dictionary > docs/data-dictionary.md
+	$(bin)/python -m tests.support.corruptions
 	$(bin)/python -m docs.scripts.dag_reference
 	$(bin)/python docs/scripts/plot_generation_reference.py
 

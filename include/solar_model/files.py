@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -25,6 +26,7 @@ from solar_model.ticks import TIMESTAMP_FORMAT
 Place = str | os.PathLike[str]
 
 FIRST_ROW = 2  # line of the first row: the header is line 1
+_HEAD_BYTES = 65_536
 
 
 def read_users(path: Place) -> pl.DataFrame:
@@ -50,7 +52,7 @@ def read_users(path: Place) -> pl.DataFrame:
     try:
         frame, found = broken_rules(UsersInput, raw)
     except InputError as error:
-        raise _in_file(error, path) from None
+        raise in_file(error, path) from None
     if not len(raw):
         raise InputError("there are no households", file=path, hint="The file has only a header")
     if found:
@@ -106,7 +108,7 @@ def read_results(path: Place) -> pl.DataFrame:
     try:
         frame, unreadable = typed(Results, raw)
     except InputError as error:
-        raise _in_file(error, path) from None
+        raise in_file(error, path) from None
     if unreadable:
         first = min(unreadable.values(), key=lambda breach: int(breach.rows[0]))
         row, column = int(first.rows[0]), str(first.column)
@@ -194,6 +196,7 @@ def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     if not file.is_file():
         problem = "this is no ordinary file" if file.exists() else "there is no such file"
         raise InputError(problem, file=file)
+    _require_text(file)
     try:
         raw = pl.read_csv(file, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -211,6 +214,19 @@ def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
                 hint=f"Did you mean {near[0]}?" if near else "Separate columns with commas",
             )
     return raw
+
+
+def _require_text(file: Path) -> None:
+    """Refuse what the fast reader would unpack or take for text."""
+    with file.open("rb") as opened:
+        head = opened.read(_HEAD_BYTES)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last letter may be cut
+    except UnicodeDecodeError as bad:
+        line = head.count(b"\n", 0, bad.start) + 1
+        raise InputError(
+            "bytes that are not text", file=file, line=line, expected="UTF-8, not compressed"
+        ) from None
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:
@@ -240,7 +256,8 @@ def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(f"this is no CSV file ({error})", file=file)
 
 
-def _in_file(error: InputError, path: Place) -> InputError:
+def in_file(error: InputError, path: Place) -> InputError:
+    """The same error, of a file."""
     return InputError(
         error.problem,
         file=path,

@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from solar_model.contracts import EXACT_KWH, RESIDUALS, SURPLUS_TOLERANCE_KWH, Results, columns_of
-from solar_model.files import FIRST_ROW, Place, read_text
+from solar_model.errors import InputError
+from solar_model.files import FIRST_ROW, Place, in_file, read_text
 from solar_model.intake import typed
 from solar_model.ticks import TIMESTAMP_FORMAT
 
@@ -34,6 +35,7 @@ _NAMES = list(columns_of(Results))
 _ENERGIES = [name for name in _NAMES if name.endswith("_kwh")]
 _WITH_OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 _HEAD_BYTES = 65_536
+_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,15 @@ class Mended:
     repairs: tuple[Repair, ...]
 
     def as_text(self, index: pl.Series) -> pl.DataFrame:
-        """Some of the rows, every value as text, times as the contract writes them."""
-        return (
-            self.told[index]
-            .select(
-                (pl.selectors.datetime().dt.strftime(TIMESTAMP_FORMAT)),
-                (~pl.selectors.datetime()).cast(pl.String),
-            )
-            .select(self.told.columns)
+        """Some of the rows, every value as text that a database can hold, times as in files."""
+        texts = self.told[index].select(
+            pl.selectors.datetime().dt.strftime(TIMESTAMP_FORMAT),
+            (~pl.selectors.datetime()).cast(pl.String).str.replace_all("\0", "␀", literal=True),
+        )
+        long = pl.col(pl.String).str.len_chars() > _SHOWN_CHARACTERS
+        cut = pl.col(pl.String).str.head(_SHOWN_CHARACTERS) + "…"
+        return texts.with_columns(pl.when(long).then(cut).otherwise(pl.col(pl.String))).select(
+            self.told.columns
         )
 
 
@@ -104,7 +107,10 @@ def mend_results(path: Place) -> Mended:
     raw = read_text(path, Results)
     made = list(_of_file(path, raw))
     raw, text_repairs = _mend_text(raw)
-    rows, unreadable = typed(Results, raw)
+    try:
+        rows, unreadable = typed(Results, raw)
+    except InputError as error:
+        raise in_file(error, path) from None
     rows, number_repairs = _mend_numbers(rows)
     line = (pl.int_range(len(rows), eager=True) + FIRST_ROW).alias("line")
     first = _first_of_identical(rows)

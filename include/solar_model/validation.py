@@ -258,7 +258,7 @@ def _against(
         yield Failure("coverage", "expected every household in every tick", absent)
     strangers = results.filter(beside["battery_capacity_kwh"].is_null())
     if len(strangers):
-        yield Failure("stranger", "expected only households of the input", strangers)
+        yield Failure("stranger", "expected only households of the input", strangers, "user_id")
     for rule in RULES:
         rows = results.filter(beside.select(rule.headroom_kwh < 0).to_series())
         if len(rows):

@@ -34,7 +34,7 @@ def reasons(report: Report, mended: Mended) -> pl.DataFrame:
 
 def _of(failure: Failure, mended: Mended) -> pl.DataFrame:
     rows = (failure.rows["row"] - 1).alias("row")
-    subject = failure.column or failure.check
+    subject = "user_id" if failure.check == "unique" else failure.column or failure.check
     values = _values(failure, mended, rows)
     return pl.DataFrame({"row": rows, "value": values}).select(
         "row",
