@@ -19,6 +19,22 @@ from solar_model.ticks import results_of
 
 
 @dataclass(frozen=True)
+class _Versioned:
+    schema_version: str
+
+
+def _require_readable(file: _Versioned, called: Place) -> None:
+    """Files of another minor version are read: they lack or add what may be missing."""
+    major = SCHEMA_VERSION.split(".")[0]
+    if file.schema_version.split(".")[0] != major:
+        raise TransferError(
+            f"{called}: written under schema version {file.schema_version!r}, and this program "
+            f"reads {major}.x: a column may mean something else there. Use the version of "
+            "solar_model that wrote it, or write the file anew with this one"
+        )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a file must be, written next to it as ``<name>.manifest.json``.
 
@@ -173,9 +189,11 @@ class Manifest:
         Raises
         ------
         TransferError
-            When they are not a manifest.
+            When they are not a manifest, or one of another major version of the contracts.
         """
         try:
+            # the version alone: all else may have another form there
+            _require_readable(TypeAdapter(_Versioned).validate_json(content), called)
             return TypeAdapter(cls).validate_json(content)
         except ValidationError as error:
             raise TransferError(f"{called}: the manifest cannot be read ({error})") from error

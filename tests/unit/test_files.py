@@ -252,3 +252,24 @@ def test_a_broken_manifest_is_a_transfer_error(tmp_path, content):
         Manifest.path_of(path).write_bytes(content)
     with pytest.raises(TransferError, match="manifest cannot be read"):
         Manifest.read(path)
+
+
+def of_version(path: Path, version: str) -> None:
+    written = json.loads(make_manifest(path).write(path).read_text())
+    Manifest.path_of(path).write_text(json.dumps(written | {"schema_version": version}))
+
+
+def test_a_file_of_another_minor_schema_version_is_read(tmp_path):
+    path = tmp_path / "results.csv"
+    write_results(good_results(3), path)
+    of_version(path, "1.999")
+    assert Manifest.read(path).rows == 3
+
+
+@pytest.mark.parametrize("version", ["0.9", "2.0", "2", ""])
+def test_a_file_of_another_major_schema_version_is_refused_in_words(tmp_path, version):
+    path = tmp_path / "results.csv"
+    write_results(good_results(3), path)
+    of_version(path, version)
+    with pytest.raises(TransferError, match=rf"results.csv.*'{version}'.*reads 1\.x.*write"):
+        Manifest.read(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from solar_model.contracts import Results, columns_of
 from solar_model.pipeline.database import downgrade, upgrade
 
 TABLES = {"energy_data", "simulation_runs", "quarantine", "transfer_log"}
@@ -49,6 +50,20 @@ def test_upgrading_twice_changes_nothing(database, connection):
     before = relations(connection)
     upgrade(database.conninfo)
     assert relations(connection) == before
+
+
+def test_the_columns_say_what_the_contract_says_of_them(connection):
+    comments = dict(
+        connection.execute(
+            "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute "
+            "WHERE attrelid = 'energy_data'::regclass AND attnum > 0 AND NOT attisdropped"
+        ).fetchall()
+    )
+    for name, column in columns_of(Results).items():
+        unit = " [kWh]" if column.metadata["unit"] == "kWh" else ""
+        assert comments.pop(name) == f"{column.description}{unit}"
+    assert set(comments) == {"source", "simulation_run_id"}
+    assert all(comments.values())
 
 
 def test_a_days_partition_takes_over_rows_that_came_before_it(connection):
