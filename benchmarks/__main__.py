@@ -78,7 +78,8 @@ def _write(measured: dict[str, Any], output: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(measured, indent=1) + "\n")
     say(f"Written: {page.write(measured, output)}")
-    if "airflow" in measured:
+    # a line through one point says nothing of growth
+    if len(measured.get("airflow", {})) > 1:
         say(f"Written: {scaling.write(measured, Assumptions(), output)}")
 
 
