@@ -50,7 +50,7 @@ def take(browser: Browser, login: Any, address: str, figures: Path, failed: date
 def open_dashboard(page: Page, address: str) -> FrameLocator:
     """Through Airflow's navigation; the frame of the dashboard."""
     page.goto(f"{address}/")
-    page.get_by_role("link", name="Solar").click()
+    page.get_by_role("link", name="Solar", exact=True).click()
     frame = page.frame_locator("iframe[title=Solar]")
     frame.locator(".tile").first.wait_for()
     return frame

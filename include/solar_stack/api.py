@@ -92,6 +92,12 @@ class AirflowApi:
         }
         return int(self.request("POST", "backfills", json=body)["id"])
 
+    def has_backfill(self, dag_id: str) -> bool:
+        """Whether a backfill of the DAG has not ended."""
+        newest = {"dag_id": dag_id, "order_by": "-id", "limit": "1"}
+        found = self.request("GET", "backfills", params=newest)["backfills"]
+        return any(one["completed_at"] is None for one in found)
+
     def backfill_ended(self, number: int) -> bool:
         """Whether all runs of a backfill have ended, well or badly."""
         return self.request("GET", f"backfills/{number}")["completed_at"] is not None

@@ -25,8 +25,12 @@ def fill_last_day(stack: Stack, api: AirflowApi, signals: Signals) -> None:
     first_day = _first_day_with_a_gap(stack)
     if first_day is None:
         return
+    wait_for_dag(stack, api, signals, DAILY_DAG)
+    if api.has_backfill(DAILY_DAG):
+        # Airflow makes one at a time; that of a start that was killed fills the same day
+        say(f"A backfill of {DAILY_DAG} is at work already, and goes on in the background.")
+        return
     with step("Filling in the last 24 hours") as detail:
-        wait_for_dag(stack, api, signals, DAILY_DAG)
         # not today before its first tick is over
         backfill = api.backfill(DAILY_DAG, first_day, datetime.now(tz=UTC) - TICK)
         while not api.backfill_ended(backfill):

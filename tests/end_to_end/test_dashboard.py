@@ -37,7 +37,7 @@ MISSING = STORED + TICK
 def open_dashboard(page, cycle: Cycle):
     """Through the navigation; the frame of the dashboard."""
     page.goto(f"{cycle.api.address}/")
-    page.get_by_role("link", name="Solar").click()
+    page.get_by_role("link", name="Solar", exact=True).click()
     frame = page.frame_locator("iframe[title=Solar]")
     frame.locator(".tile").first.wait_for()
     return frame

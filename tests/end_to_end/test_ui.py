@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from docs.scripts.screenshots import browser_page, log_in
 from tests.end_to_end.conftest import DAG
-from tests.unit.dags.test_policy import CYCLE
 
+from solar_model.pipeline.runs import CYCLE_TASKS
 from solar_stack.programs import browser
 
 pytestmark = [
@@ -25,7 +25,7 @@ def page(cycle):
 
 def test_the_grid_shows_the_nine_steps(cycle, page):
     page.goto(f"{cycle.api.address}/dags/{DAG}")
-    for task in CYCLE:
+    for task in CYCLE_TASKS:
         page.get_by_text(task, exact=True).first.wait_for()
 
 

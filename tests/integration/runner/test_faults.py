@@ -127,13 +127,20 @@ def test_results_are_taken_only_when_they_are_whole_and_what_was_asked_for(compu
         (replace(results, rows=1), content, "rows is 1"),
         (replace(results, seed=8), content, "seed is 8"),
         (replace(results, schema_version="0.9"), content, "schema_version"),
-        (replace(results, name="../stolen.csv"), content, "name is"),
     ):
         folder = tmp_path / "refused"
         with pytest.raises(RunnerError, match=words):
             fetched(asked, manifest, body, folder)
-        assert not list(tmp_path.glob("**/stolen.csv"))
         assert not list(folder.glob("*.manifest.json"))
+
+
+def test_results_are_called_as_the_asker_says_whatever_the_runner_calls_them(computed, tmp_path):
+    asked, results, content = computed
+    folder = tmp_path / "fetched"
+    renamed = replace(results, name="../stolen.csv")
+    assert fetched(asked, renamed, content, folder) == content
+    assert Manifest.read(folder / asked.results_name).name == asked.results_name
+    assert not list(tmp_path.glob("**/stolen.csv"))
 
 
 def test_results_that_never_end_or_are_gone(computed, tmp_path):
