@@ -9,7 +9,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql airflow test test-compose test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
+.PHONY: help run cycle psql airflow test test-compose test-kills test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -26,12 +26,15 @@ psql: environment ## Open the solar database (tables energy_data, simulation_run
 airflow: environment ## Airflow's own command line, such as make airflow args="dags list"
 	@exec $(bin)/python -m solar_stack airflow $(args)
 
-test: environment-dev ## Run all tests
+test: environment-dev ## Run all tests but those of the two targets below
 	@$(bin)/python -m solar_stack programs
-	@exec $(bin)/python -m pytest -n 2 --dist loadfile
+	@exec $(bin)/python -m pytest -n 2 --dist loadfile -m "not kills"
 
 test-compose: environment-dev ## Bring docker-compose.yaml up with Docker, on stand-ins for its base images
 	@exec $(bin)/python -m pytest tests/compose -s
+
+test-kills: environment-dev ## Kill workers, the scheduler and Postgres in the middle of cycles (about 10 minutes)
+	@exec $(bin)/python -m pytest -m kills
 
 test-fast: environment-dev ## Run the tests that take seconds
 	@exec $(bin)/python -m pytest -m "not slow and not end_to_end"

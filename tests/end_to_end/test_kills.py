@@ -28,7 +28,12 @@ from solar_stack.restarts import Restarts
 from solar_stack.signals import Signals
 from solar_stack.stack import Stack
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [
+    pytest.mark.end_to_end,
+    pytest.mark.slow,
+    pytest.mark.kills,
+    pytest.mark.timeout(3600),
+]
 
 SEED = 20240911
 # At moments of one cycle; a task has three retries.
