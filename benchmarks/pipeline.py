@@ -13,6 +13,7 @@ from psycopg import sql
 
 from benchmarks.apart import Measured, apart, medians, timed
 from benchmarks.server import Server
+from solar_airflow import ending
 from solar_airflow import operators as solar
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.pipeline import runs
@@ -35,7 +36,7 @@ TASKS = {
     "download_results": solar.DownloadResultsOperator,
     "validate_results": solar.ValidateResultsOperator,
     "insert_results": solar.InsertResultsOperator,
-    "clean_up": solar.CleanUpOperator,
+    "clean_up": ending.CleanUpOperator,
 }
 
 

@@ -35,8 +35,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from solar_airflow import alerts, graph
-from solar_airflow import operators as solar
+from solar_airflow import alerts, ending, graph
 
 with DAG(
     dag_id="solar_simulation",
@@ -48,7 +47,7 @@ with DAG(
     dagrun_timeout=timedelta(minutes=14),
     doc_md=__doc__,
     tags=["solar", "simulation"],
-    on_failure_callback=[solar.record_timeout, alerts.tell_timeout],
+    on_failure_callback=[ending.record_timeout, alerts.tell_timeout],
     deadline=alerts.deadline(),
     default_args=graph.DEFAULT_ARGS,
     params=graph.PARAMS,

@@ -27,8 +27,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from solar_airflow import alerts, graph
-from solar_airflow import operators as solar
+from solar_airflow import alerts, ending, graph
 from solar_airflow.timetables import BackfillTimetable
 
 with DAG(
@@ -43,7 +42,7 @@ with DAG(
     dagrun_timeout=timedelta(hours=2),
     doc_md=__doc__,
     tags=["solar", "simulation", "backfill"],
-    on_failure_callback=[solar.record_timeout, alerts.tell_timeout],
+    on_failure_callback=[ending.record_timeout, alerts.tell_timeout],
     default_args=graph.DEFAULT_ARGS,
     params=graph.PARAMS,
 ) as dag:

@@ -12,14 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from airflow.sdk import BaseHook, BaseOperator, Context
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert
 from asgiref.sync import sync_to_async
 
-from solar_airflow.operators import connection_text
+from solar_airflow.connections import Database, connection_text, open_database
 from solar_model.errors import TransferError
-from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.runs import CYCLE_DAG, DAILY_DAG
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Connection = psycopg.Connection[Any]
-Look = Callable[[Connection], "Sequence[Observation]"]
+Look = Callable[[Database], "Sequence[Observation]"]
 
 # Nobody waits longer for the database while a worker's slot is held.
 _PATIENCE = timedelta(seconds=20)
@@ -128,7 +126,7 @@ class MonitorOperator(BaseOperator):
 
         config = settings()
         count = _count_runs(context)
-        with _connect() as connection:
+        with open_database(_PATIENCE) as connection:
             look(connection, config, connection_text)
             observations = observe(connection, datetime.now(tz=UTC), config, count)
             trouble = _teller().tell_outage_is_over() or _teller().tell(connection, observations)
@@ -184,18 +182,13 @@ def _tell_late(run: dict[str, Any]) -> None:
 
 def _tell(look: Look) -> None:
     try:
-        with _connect() as connection:
+        with open_database(_PATIENCE) as connection:
             trouble = _teller().tell(connection, look(connection))
     except psycopg.OperationalError as error:
         log.error("The database cannot keep the alert: %s", error)
         trouble = _teller().tell_outage(str(error).strip())
     if trouble:
         log.error("An alert could not be delivered: %s", trouble)
-
-
-def _connect() -> Connection:
-    info = conninfo(BaseHook.get_connection(CONNECTION_ID).get_uri())
-    return connect(info, time_limit=_PATIENCE)
 
 
 def _teller() -> Teller:

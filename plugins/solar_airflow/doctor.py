@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from solar_airflow.operators import connection_text
+from solar_airflow.connections import connection_text
 from solar_model.errors import ConfigurationError
 from solar_model.settings import settings
 

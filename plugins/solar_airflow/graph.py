@@ -14,7 +14,7 @@ from airflow.sdk import (
     task_group,
 )
 
-from solar_airflow import alerts
+from solar_airflow import alerts, ending
 from solar_airflow import operators as solar
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.settings import settings
@@ -43,7 +43,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=2),
     "retry_policy": RETRY_POLICY,
-    "on_failure_callback": [solar.record_failure, alerts.tell_failure],
+    "on_failure_callback": [ending.record_failure, alerts.tell_failure],
 }
 
 PARAMS = {
@@ -118,8 +118,8 @@ def cycle_tasks(*, step_limit: timedelta, simulation_limit: timedelta, **query: 
         inserted = each.expand(shard=list(range(shards)))
 
     # also after a failure: whoever waits for the results learns that there are none
-    notify = solar.NotifyOperator(task_id="notify", trigger_rule=TriggerRule.ALL_DONE, **limit)
-    clean_up = solar.CleanUpOperator(task_id="clean_up", **limit)
+    notify = ending.NotifyOperator(task_id="notify", trigger_rule=TriggerRule.ALL_DONE, **limit)
+    clean_up = ending.CleanUpOperator(task_id="clean_up", **limit)
 
     inserted >> notify >> clean_up
     inserted >> clean_up

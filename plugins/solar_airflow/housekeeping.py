@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from solar_airflow.operators import Database, connection_text, open_database
+from solar_airflow.connections import Database, connection_text, open_database
 from solar_model.settings import Settings, settings
 
 
@@ -28,7 +28,7 @@ class DatabaseStepOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Do it, and say what was done."""
-        with open_database(self) as connection:
+        with open_database(self.execution_timeout) as connection:
             done = self.step(connection, settings(), datetime.now(tz=UTC))
         self.log.info("%s", done)
         return done

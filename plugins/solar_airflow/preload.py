@@ -27,6 +27,7 @@ _HEAVY = (
     "psycopg",
     "pvlib",
     "solar_airflow.alerts",
+    "solar_airflow.ending",
     "solar_airflow.operators",
     "solar_airflow.simulation",
     "solar_model.simulation",

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from solar_airflow.operators import connection_text, open_database
+from solar_airflow.connections import connection_text, open_database
 from solar_model.errors import InputError, ReplayError
 from solar_model.settings import settings
 
@@ -26,7 +26,7 @@ class ReplayOperator(BaseOperator):
         until = run.logical_date or run.run_after
         # what is older than the retention has lost its input by right
         span = min(_SPAN, config.exchange_retention)
-        with open_database(self) as connection:
+        with open_database(self.execution_timeout) as connection:
             run_ids = sample(
                 connection,
                 since=until - span,

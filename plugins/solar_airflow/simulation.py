@@ -15,13 +15,8 @@ from typing import Any, NoReturn
 from airflow.sdk import Context
 
 from solar_airflow.backfills import step_back
-from solar_airflow.operators import (
-    CycleOperator,
-    Handover,
-    connection_text,
-    open_database,
-    step_of,
-)
+from solar_airflow.connections import connection_text, open_database
+from solar_airflow.operators import CycleOperator, Handover, step_of
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
 from solar_model.errors import (
     ConfigurationError,
@@ -138,7 +133,7 @@ class RunSimulationOperator(CycleOperator):
     def _ask_next(self, context: Context, began: float, tried: list[str]) -> Handover:
         config = settings()
         if EXCHANGE not in tried and self._seconds_left(began) > 0:
-            with open_database(self) as connection:
+            with open_database(self.execution_timeout) as connection:
                 candidates = runners.in_order(connection, config.runner_url_list)
             for url in candidates:
                 if url in tried:
@@ -211,7 +206,7 @@ class RunSimulationOperator(CycleOperator):
         fetched = FileReference.of(client.fetch(job, asked, desk), asked.rows * asked.steps)
         self._moved("fetch", fetched, runner)
         results = self._put(Path(fetched.path))
-        with open_database(self) as connection:
+        with open_database(self.execution_timeout) as connection:
             runners.succeeded(connection, runner)
         return self._handed_over(results, runner, began)
 
@@ -252,11 +247,11 @@ class RunSimulationOperator(CycleOperator):
     def _moved(
         self, action: transfers.Action, what: FileReference, place: str | None = None
     ) -> None:
-        with open_database(self) as connection:
+        with open_database(self.execution_timeout) as connection:
             self.moved(connection, self.cycle, action, what, place)
 
     def _handed_over(self, results: FileReference, runner: str, began: float) -> Handover:
-        with open_database(self) as connection:
+        with open_database(self.execution_timeout) as connection:
             runs.record_time(connection, self.cycle.run_id, step_of(self), time.time() - began)
         self.log.info("%s rows by %s: %s", f"{results.rows:,}", runner, results.uri)
         return {**self.handover, "results": results.to_dict(), "runner": runner}
@@ -265,7 +260,7 @@ class RunSimulationOperator(CycleOperator):
         self.log.warning("Leaving %s: %s", runner, error)
         # what a runner does not accept, or never was asked, says nothing about its health
         if runner != EXCHANGE and not isinstance(error, RunnerRefusedError):
-            with open_database(self) as connection:
+            with open_database(self.execution_timeout) as connection:
                 runners.failed(connection, runner, str(error))
 
     @property

@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 from pydantic import TypeAdapter
 
-from solar_airflow.operators import connection_text
+from solar_airflow.connections import connection_text
 from solar_model.errors import ExchangeAwayError, SolarModelError
 from solar_model.pipeline.database import CONNECTION_ID, conninfo
 from solar_model.settings import settings

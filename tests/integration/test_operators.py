@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from solar_airflow.operators import CycleOperator, QueryHouseholdsOperator, record_failure
+from solar_airflow.ending import record_failure
+from solar_airflow.operators import CycleOperator, QueryHouseholdsOperator
 from solar_model.errors import InputError
 from solar_model.pipeline.backend import load_sample
 from solar_model.pseudonyms import pseudonym
@@ -62,7 +63,7 @@ def test_who_is_in_trouble_is_told_by_a_pseudonym(query, database, monkeypatch, 
             {"dag_run": SimpleNamespace(run_type="manual")}
         )
     task = SimpleNamespace(task_id="a_step")
-    monkeypatch.setattr("solar_airflow.operators.open_database", lambda: database.connect())
+    monkeypatch.setattr("solar_airflow.ending.open_database", lambda: database.connect())
     raw = InputError("the household is broken", column="user_id", value=USER)
     for error in (caught.value, raw):
         record_failure({"run_id": "manual", "task_instance": task, "exception": error})

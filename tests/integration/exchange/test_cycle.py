@@ -12,7 +12,7 @@ import pytest
 from tests.integration.exchange.conftest import AWS_SECRET
 from tests.integration.test_cli_db import uri
 
-from solar_airflow import operators
+from solar_airflow import connections, ending, operators
 from solar_model import run_simulation
 from solar_model.files import write_users
 from solar_model.manifest import Manifest
@@ -60,7 +60,7 @@ def handed(place: Path, cycle: Cycle) -> dict:
 
 def simulated(uploaded: FileReference, desk: Path) -> FileReference:
     """What a runner does."""
-    exchange = open_exchange(uploaded.exchange, operators.connection_text)
+    exchange = open_exchange(uploaded.exchange, connections.connection_text)
     households = exchange.get(uploaded.name, desk).path
     run_simulation(households, desk / RESULTS, start_time=TICK, weather=0.9, seed=1)
     return exchange.put(desk / RESULTS)
@@ -88,9 +88,7 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
         handover = execute(operators.DownloadResultsOperator, handover)
         handover |= {"checks": 1, "as_it_came": True}
         execute(operators.InsertResultsOperator, handover)
-        operators.CleanUpOperator(task_id="step").execute(
-            {"dag_run": SimpleNamespace(run_id=attempt)}
-        )
+        ending.CleanUpOperator(task_id="step").execute({"dag_run": SimpleNamespace(run_id=attempt)})
         assert not work.exists()
 
     assert connection.execute("SELECT exchange, status::text FROM simulation_runs").fetchall() == [

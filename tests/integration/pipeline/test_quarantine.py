@@ -12,7 +12,7 @@ import pytest
 from tests.support.tasks import connection_json, context_of
 from typer.testing import CliRunner
 
-from solar_airflow import operators
+from solar_airflow import ending, operators
 from solar_model.cli import app
 from solar_model.errors import InputError, ResultsError
 from solar_model.files import read_results, sha256_of
@@ -91,7 +91,8 @@ class OneCycle:
 def cycle(database, monkeypatch, tmp_path) -> OneCycle:
     monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))
     config = load_settings(home=tmp_path, seed=7)
-    monkeypatch.setattr("solar_airflow.operators.settings", lambda: config)
+    for module in ("operators", "ending"):
+        monkeypatch.setattr(f"solar_airflow.{module}.settings", lambda: config)
     return OneCycle(database, tmp_path)
 
 
@@ -198,7 +199,7 @@ def test_too_many_rows_fail_the_run_and_all_of_them_are_kept(cycle):
     assert cycle.sql("SELECT count(*) FROM energy_data") == [(0,)]
     assert cycle.sql("SELECT line FROM quarantine ORDER BY line") == [(7,), (11,)]
     assert cycle.sql("SELECT succeeded FROM validations") == [(False,)]
-    operators.record_failure(
+    ending.record_failure(
         {**cycle.context, "run_id": cycle.context["dag_run"].run_id}
         | {"task_instance": type("T", (), {"task_id": "validate_results"}), "exception": "no"}
     )

@@ -1,0 +1,120 @@
+"""How a cycle ends: who is told, what is removed, and what the ledger says when it failed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from airflow.sdk import BaseOperator, Context
+
+from solar_airflow.connections import connection_text, open_database
+from solar_airflow.operators import tick_of
+from solar_model.errors import SolarModelError
+from solar_model.pipeline import runs, work_folders
+from solar_model.pseudonyms import pseudonymised
+from solar_model.settings import settings
+
+log = logging.getLogger(__name__)
+
+
+class NotifyOperator(BaseOperator):
+    """Tell the webhook and the simulation log how the cycle ended; never harm the cycle."""
+
+    def execute(self, context: Context) -> None:
+        """Send the message; log why when it cannot be delivered."""
+        from solar_model.pipeline.notify import notify
+
+        config = settings()
+        if context["params"]["dry_run"]:
+            self.log.info("Dry run: nobody is notified")
+            return
+        self._note(context["dag_run"].run_id, config.log_folder)
+        if config.notify_url is None:
+            self.log.info("SOLAR_NOTIFY_URL is not set: nobody to notify")
+            return
+        message = self._message(context)
+        problem = notify(message, config)
+        if problem:
+            self.log.warning("Not notified: %s. The cycle is not affected.", problem)
+        else:
+            self.log.info("Notified: %s", message["status"])
+            if message["run_id"]:
+                with open_database(self.execution_timeout) as connection:
+                    runs.finish(
+                        connection, context["dag_run"].run_id, notified_at=datetime.now(tz=UTC)
+                    )
+
+    def _note(self, airflow_run_id: str, folder: Path) -> None:
+        from solar_model.pipeline import journal
+
+        try:
+            with open_database(self.execution_timeout) as connection:
+                journal.note(connection, airflow_run_id, folder)
+        except (psycopg.Error, OSError) as error:
+            self.log.warning("The simulation log lacks this cycle: %s", error)
+
+    def _message(self, context: Context) -> dict[str, Any]:
+        message = {
+            "status": "failed",
+            "result_file": None,
+            "timestamp": tick_of(context),
+            "record_count": 0,
+            "run_id": None,
+        }
+        try:
+            with open_database(self.execution_timeout) as connection:
+                message |= runs.outcome(connection, context["dag_run"].run_id) or {}
+        except psycopg.Error as error:
+            self.log.warning("The database cannot say how the cycle ended: %s", error)
+        return message
+
+
+class CleanUpOperator(BaseOperator):
+    """Remove the cycle's temporary files, and old ones of the exchanges; only after success."""
+
+    def execute(self, context: Context) -> None:
+        """Remove what can be removed; what cannot is a warning."""
+        from solar_model.pipeline.exchange import Patience, open_exchange
+
+        config = settings()
+        work_folders.remove(context["dag_run"].run_id, config.work_dir)
+        with open_database(self.execution_timeout) as connection:
+            finished = work_folders.remove_finished(connection, config.work_dir)
+        swept = work_folders.sweep(config.work_dir, config.exchange_retention)
+        self.log.info("Removed the run's folder and %s others", finished + swept)
+        for url in config.exchange_urls:
+            try:
+                # once: the next cycle tries again, this one has done its work
+                exchange = open_exchange(url, connection_text, Patience(attempts=1))
+                removed = exchange.expire(config.exchange_retention)
+            except SolarModelError as error:
+                self.log.warning("Old files stay in an exchange: %s", error)
+            else:
+                self.log.info("Removed %s old files from %s", removed, url)
+
+
+def record_failure(context: Context) -> None:
+    """Callback of a task that failed for good: the ledger says why, of its shard."""
+    task = context["task_instance"]
+    index = getattr(task, "map_index", -1)
+    shard = index if index >= 0 else None
+    _record(context["run_id"], f"{task.task_id}: {context.get('exception')}", shard)
+
+
+def record_timeout(context: Context) -> None:
+    """Callback of a run that failed as a whole: what its tasks cannot say is that time was up.
+
+    It may come late, when the run is already being repeated; so it keeps out of the rest.
+    """
+    if context.get("reason") == "timed_out":
+        _record(context["run_id"], "the run took longer than it may, and was stopped")
+
+
+def _record(airflow_run_id: str, error: str, shard: int | None = None) -> None:
+    kept = work_folders.folder_of(airflow_run_id, settings().work_dir)
+    log.error("The temporary files of the cycle are kept for a look in %s*", kept)
+    with open_database() as connection:
+        runs.fail(connection, airflow_run_id, pseudonymised(error), shard=shard)
