@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import requests
+from docs.scripts.dashboard_pictures import open_dashboard
 from docs.scripts.screenshots import SIZE, browser_page, log_in
 from playwright.sync_api import expect
 from psycopg.conninfo import make_conninfo
@@ -32,15 +33,6 @@ YESTERDAY = datetime.combine(
 )
 STORED = YESTERDAY + timedelta(hours=12)
 MISSING = STORED + TICK
-
-
-def open_dashboard(page, cycle: Cycle):
-    """Through the navigation; the frame of the dashboard."""
-    page.goto(f"{cycle.api.address}/")
-    page.get_by_role("link", name="Solar", exact=True).click()
-    frame = page.frame_locator("iframe[title=Solar]")
-    frame.locator(".tile").first.wait_for()
-    return frame
 
 
 @contextmanager
@@ -90,7 +82,7 @@ def test_it_shows_the_newest_tick_and_speaks_to_nobody_else(cycle, page):
     asked, problems = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     [(tick, generation)] = cycle.sql(
         "SELECT tick, generation_kwh FROM simulation_runs WHERE rows_inserted IS NOT NULL "
         "ORDER BY tick DESC LIMIT 1"
@@ -107,7 +99,7 @@ def test_it_shows_the_newest_tick_and_speaks_to_nobody_else(cycle, page):
 
 
 def test_a_tick_of_the_ledger_tells_of_its_run_and_leads_to_it(cycle, page, run_id):
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     assert frame.locator(".ledger .tick").count() == 7 * 96
     stored = cell(frame, STORED)
     expect(stored).to_have_attribute("data-state", "backfilled")
@@ -125,7 +117,7 @@ def test_a_tick_of_the_ledger_tells_of_its_run_and_leads_to_it(cycle, page, run_
 def test_a_run_leads_to_its_validation(cycle, page, run_id):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     cell(frame, STORED).click()
     frame.get_by_role("dialog").get_by_role("link", name="passed, see its report").click()
     expect(frame.get_by_role("heading", name=re.compile("Validation of"))).to_contain_text("12:00")
@@ -163,7 +155,7 @@ def test_a_household_is_found_and_shown(cycle, page):
         "ORDER BY generation_kwh DESC LIMIT 1",
         STORED,
     )
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     frame.get_by_label("Household, by the beginning").fill(user_id[:13])
     page.keyboard.press("Enter")
     expect(frame.locator("#household")).to_have_text(user_id)
@@ -178,7 +170,7 @@ def test_a_household_is_found_and_shown(cycle, page):
 
 
 def test_an_operator_fills_a_missing_tick(cycle, page):
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     missing = cell(frame, MISSING)
     expect(missing).to_have_attribute("data-state", "missing")
     missing.click()
@@ -196,7 +188,7 @@ def test_an_operator_fills_a_missing_tick(cycle, page):
 
 
 def test_a_viewer_looks_and_is_offered_nothing(cycle, viewers_page):
-    frame = open_dashboard(viewers_page, cycle)
+    frame = open_dashboard(viewers_page, cycle.api.address)
     cell(frame, MISSING + TICK).click()
     panel = frame.get_by_role("dialog")
     expect(panel).to_contain_text("Ask an operator")
@@ -204,7 +196,7 @@ def test_a_viewer_looks_and_is_offered_nothing(cycle, viewers_page):
 
 
 def test_the_ledger_is_used_with_the_keyboard_alone(cycle, page):
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     cell(frame, STORED - TICK).focus()
     page.keyboard.press("ArrowRight")
     expect(cell(frame, STORED)).to_be_focused()
@@ -219,7 +211,7 @@ def test_the_ledger_is_used_with_the_keyboard_alone(cycle, page):
 
 
 def test_it_is_light_or_dark_as_airflow_is(cycle, page):
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     body = frame.locator("body")
     expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
     page.evaluate("localStorage.setItem('theme', 'dark')")  # where Airflow's own switch keeps it
@@ -235,7 +227,7 @@ def test_it_is_light_or_dark_as_airflow_is(cycle, page):
 )
 def test_it_fits_a_phone_and_a_wall(cycle, page, width, height, lines):
     page.set_viewport_size({"width": width, "height": height})
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     root = frame.locator("html")
     assert root.evaluate("page => page.scrollWidth <= page.clientWidth")
     day = frame.locator(".ledger .ticks").first
@@ -247,7 +239,7 @@ def test_it_fits_a_phone_and_a_wall(cycle, page, width, height, lines):
 
 
 def test_it_says_that_the_database_is_down(cycle, page):
-    frame = open_dashboard(page, cycle)
+    frame = open_dashboard(page, cycle.api.address)
     with refusing_database(cycle):
         page.reload()
         alert = frame.get_by_role("alert")

@@ -78,29 +78,32 @@ WHERE tick BETWEEN %(first)s AND %(last)s AND started_at - tick BETWEEN '0' AND 
 GROUP BY tick
 """
 
-_TASK_TIMES = f"""
-WITH cycles AS ({_CYCLES}),
-tasks AS (
-    SELECT '' AS task, wait_s AS seconds FROM cycles
-    UNION ALL
-    -- the slowest shard is the one that the others wait for
-    SELECT task, max(taken::float8)
-    FROM cycles JOIN simulation_runs USING (tick), jsonb_each_text(timings_s) AS step (task, taken)
-    GROUP BY tick, task
-)
-SELECT
-    task,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY seconds) AS median_s,
-    percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds) AS p95_s,
-    max(seconds) AS longest_s
-FROM tasks GROUP BY task ORDER BY median_s DESC, task
-"""  # noqa: S608 - no value of a user's is in it
+_TASK_TIMES = sql.SQL(
+    """
+    WITH cycles AS ({cycles}),
+    tasks AS (
+        SELECT '' AS task, wait_s AS seconds FROM cycles
+        UNION ALL
+        -- the slowest shard is the one that the others wait for
+        SELECT task, max(taken::float8)
+        FROM cycles JOIN simulation_runs USING (tick),
+            jsonb_each_text(timings_s) AS step (task, taken)
+        GROUP BY tick, task
+    )
+    SELECT
+        task,
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY seconds) AS median_s,
+        percentile_disc(0.95) WITHIN GROUP (ORDER BY seconds) AS p95_s,
+        max(seconds) AS longest_s
+    FROM tasks GROUP BY task ORDER BY median_s DESC, task
+    """
+).format(cycles=sql.SQL(_CYCLES))
 
 _TICK_RUNS = """
 SELECT
     id::text, shard, status::text, attempt, airflow_run_id, steps, seed, weather, runner, exchange,
-    model_version, input_file, results_file, households_queried, households_quarantined,
-    rows_inserted, checks_passed, timings_s, error, started_at, finished_at,
+    results_exchange, model_version, input_file, results_file, households_queried,
+    households_quarantined, rows_inserted, checks_passed, timings_s, error, started_at, finished_at,
     generation_kwh, consumption_kwh, battery_soc_kwh, grid_import_kwh, grid_export_kwh,
     validations.succeeded AS validated
 FROM simulation_runs LEFT JOIN validations ON simulation_run_id = id

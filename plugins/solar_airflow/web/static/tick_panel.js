@@ -113,11 +113,8 @@ function runSection(run, sharded) {
     ],
     ["Runner", run.runner],
     ["Exchange", run.exchange],
-    [
-      "Weather",
-      run.weather !== null &&
-        (typeof run.weather === "string" ? run.weather : JSON.stringify(run.weather)),
-    ],
+    ["Results by", run.results_exchange !== run.exchange && run.results_exchange],
+    ["Weather", run.weather !== null && weatherInWords(run.weather)],
     ["Seed", run.seed],
     ["Files", [run.input_file, run.results_file].filter(Boolean).join(", ") || null],
   ].filter(([, value]) => value !== null && value !== undefined && value !== false);
@@ -137,6 +134,10 @@ function runSection(run, sharded) {
     times(run.timings_s),
   );
 }
+
+// Where a weather file lies on the server is nobody's business here.
+const weatherInWords = (weather) =>
+  typeof weather === "string" ? weather.replace(/^file:.*\//, "") : JSON.stringify(weather);
 
 const moment = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
 
