@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from tests.conftest import ROOT
 
 # What the scheduler does with its executor, over and over. Each look is a line.
 SCHEDULER = """
-import sys, time
+import faulthandler, sys, time
+faulthandler.dump_traceback_later(120)
 from solar_airflow.executor import LocalExecutor
 executor = LocalExecutor(parallelism=3)
 executor.start()
@@ -24,26 +26,33 @@ while True:
 
 
 @pytest.fixture
-def scheduler():
+def words(tmp_path):
+    """What the scheduler has printed so far; its workers keep a pipe open when it ends."""
+    return tmp_path / "words"
+
+
+@pytest.fixture
+def scheduler(words):
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCHEDULER],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with words.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCHEDULER],
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     yield process
     os.killpg(process.pid, 9)
     process.wait()
 
 
-def test_it_ends_when_a_worker_was_killed(scheduler):
-    words = iter(scheduler.stdout.readline, "")
-    _, *workers = next(line for line in words if line.startswith("workers ")).split()
+def test_it_ends_when_a_worker_was_killed(scheduler, words):
+    deadline = time.monotonic() + 180
+    while (lines := words.read_text().splitlines()).count("looked") < 3:
+        assert scheduler.poll() is None and time.monotonic() < deadline, lines
+        time.sleep(0.1)
+    [workers] = [line.split()[1:] for line in lines if line.startswith("workers ")]
     assert len(workers) == 3
-    for _ in range(3):
-        assert next(line for line in words if line == "looked\n")
-    assert scheduler.poll() is None
     os.kill(int(workers[0]), 9)  # the first waits with the lock
     assert scheduler.wait(timeout=60) == os.EX_SOFTWARE

@@ -70,8 +70,9 @@ LEFT JOIN (
 ) AS usual USING (task)
 """
 
+# Who began to wait after this transaction began would have waited less than nothing since now().
 _LOCKS = """
-SELECT count(*), coalesce(extract(epoch FROM max(now() - state_change)), 0)::float8
+SELECT count(*), coalesce(extract(epoch FROM max(clock_timestamp() - state_change)), 0)::float8
 FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
