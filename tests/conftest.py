@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # The same examples in every run, and no clock: time is shown in benchmarks.
@@ -20,3 +21,16 @@ os.environ.update(
     AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each process whole files, and all tests of the shared Airflow to one of them.
+
+    Else every process would boot that Airflow, and the machine would run all of them at once.
+    """
+    for item in items:
+        shares = item.path.parent.name == "end_to_end" and "cycle" in getattr(
+            item, "fixturenames", ()
+        )
+        group = "airflow" if shares else f"{item.path.parent.name}.{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))

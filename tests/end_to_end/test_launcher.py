@@ -27,7 +27,7 @@ from solar_model.settings import PROJECT_ROOT
 from solar_stack.ports import HOST, free_port
 from solar_stack.postgres import EmbeddedPostgres
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("launcher")]
+pytestmark = pytest.mark.end_to_end
 
 # Generous: the machine may be busy with something else.
 START_SECONDS = 240

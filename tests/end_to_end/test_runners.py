@@ -18,7 +18,7 @@ from solar_model.runner.work import simulate_file
 from solar_model.signatures import SIGNATURE_HEADER, sign
 from solar_stack.ports import HOST, free_port
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.xdist_group("runners")]
+pytestmark = pytest.mark.end_to_end
 
 TASK = "run_simulation"
 
