@@ -81,3 +81,13 @@ def test_a_days_partition_takes_over_rows_that_came_before_it(connection):
     stored = connection.execute('SELECT user_id, "timestamp" FROM energy_data_20240911').fetchall()
     assert stored == [meter]
     assert connection.execute("SELECT count(*) FROM energy_data_default").fetchone() == (0,)
+
+
+def test_a_new_day_waits_for_nobody_who_holds_another_day(database, connection):
+    with database.connect() as reader:
+        reader.execute("SELECT energy_data_partition('2024-09-10')")
+        reader.commit()
+        reader.execute("LOCK TABLE energy_data_20240910 IN SHARE MODE")
+        connection.execute("SET LOCAL lock_timeout = '1s'")
+        [(made,)] = connection.execute("SELECT energy_data_partition('2024-09-11')").fetchall()
+    assert made == "energy_data_20240911"
