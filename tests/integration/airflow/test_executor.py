@@ -10,17 +10,17 @@ import time
 import pytest
 from tests.conftest import ROOT
 
-# What the scheduler does with its executor, over and over. Each look is a line.
-SCHEDULER = """
-import faulthandler, sys, time
-faulthandler.dump_traceback_later(120)
+# What the scheduler does with its executor, over and over. Each look is a line, written in one
+# piece: the workers write to the same file.
+SCHEDULER = r"""
+import os, time
 from solar_airflow.executor import LocalExecutor
 executor = LocalExecutor(parallelism=3)
 executor.start()
-print("workers", *executor.workers, flush=True)
+os.write(1, f"workers {' '.join(map(str, executor.workers))}\n".encode())
 while True:
     executor.sync()
-    print("looked", flush=True)
+    os.write(1, b"looked\n")
     time.sleep(0.05)
 """
 
