@@ -23,6 +23,7 @@ os.environ.update(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that distributes them looks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each process whole files, and all tests of the shared Airflow to one of them.
 
