@@ -152,7 +152,7 @@ def booted(
         yield Cycle(api, settings, stack.solar, query, webhook, post, *logins)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cycle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cycle]:
     with booted(tmp_path_factory.mktemp("stack")) as cycle:
         yield cycle

@@ -76,6 +76,13 @@ def fail(cycle: Cycle, tick: str) -> str:
     return run_id
 
 
+def failed(cycle: Cycle) -> list[str]:
+    """All failed runs, once nothing runs: a scheduled one may have met the broken query, too."""
+    while [run for run in cycle.api.runs(DAG) if run["state"] in ("queued", "running")]:
+        time.sleep(0.2)
+    return [run["dag_run_id"] for run in cycle.api.runs(DAG) if run["state"] == "failed"]
+
+
 def repeat(cycle: Cycle, run_id: str) -> None:
     cycle.repeat(run_id)
     assert cycle.wait(run_id) == "success"
@@ -95,7 +102,8 @@ def test_the_deadline_of_a_scheduled_cycle_is_told_and_those_of_past_ones_are_no
 
 def test_a_failed_task_is_told_once_and_again_when_it_is_mended(cycle, monitor):
     before = len(cycle.mailbox.about("failed"))
-    runs = [fail(cycle, tick) for tick in ("2024-06-23T18:00:00Z", "2024-06-23T18:15:00Z")]
+    for tick in ("2024-06-23T18:00:00Z", "2024-06-23T18:15:00Z"):
+        fail(cycle, tick)
     mails = arrived(cycle, "failed", before + 1)[before:]
     assert len(mails) == 1, "the second failure is the same state"
     told = sections(mails[0])
@@ -103,10 +111,12 @@ def test_a_failed_task_is_told_once_and_again_when_it_is_mended(cycle, monitor):
     assert "panel_wattage" in told["WHAT HAPPENED"]
     assert "/tasks/write_input_csv" in links(mails[0])["Log"]
     assert links(mails[0])["Validation report"].startswith("none")
-    repeat(cycle, runs[0])
+    first, *others = failed(cycle)
+    for other in others:
+        repeat(cycle, other)
     assert monitor() == "success"
     assert len(cycle.mailbox.about("failed")) == before + 1
-    repeat(cycle, runs[1])
+    repeat(cycle, first)
     assert monitor() == "success"
     [over] = arrived(cycle, "failed", before + 2)[before + 1 :]
     assert over["In-Reply-To"] == mails[0]["Message-ID"]
@@ -130,7 +140,8 @@ def test_a_mail_server_that_is_away_harms_no_cycle_and_is_caught_up_with(cycle, 
     assert len(cycle.mailbox.about("failed")) == before
     assert monitor() == "success"
     arrived(cycle, "failed", before + 1, containing="panel_wattage")
-    repeat(cycle, run_id)
+    for each in failed(cycle):
+        repeat(cycle, each)
     assert monitor() == "success"
 
 

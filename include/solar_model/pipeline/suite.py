@@ -63,18 +63,32 @@ class Validation:
         Expectations that failed, in words: those that stop the file, and those that do not.
     passed : int
         Number of expectations that were met.
-    statistics, result : dict
-        Its own account, as JSON can hold it.
-    page : str
-        The same as a page of Data Docs (HTML).
+    statistics : dict
+        Its own account, in numbers.
+    outcome : great_expectations.core.ExpectationSuiteValidationResult
+        All of it.
     """
 
     blocking: tuple[str, ...]
     warnings: tuple[str, ...]
     passed: int
     statistics: dict[str, Any]
-    result: dict[str, Any]
-    page: str
+    outcome: Any
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+        account = json.dumps(self.outcome.to_json_dict())
+        # Postgres knows no infinity in JSON: as text
+        told: dict[str, Any] = json.loads(account, parse_constant=str)
+        return told
+
+    @property
+    def page(self) -> str:
+        """All of it, as a page of Data Docs (HTML)."""
+        gx, _ = great_expectations()
+        content = gx.render.renderer.ValidationResultsPageRenderer().render(self.outcome)
+        return str(gx.render.view.DefaultJinjaPageView().render(content))
 
     @property
     def succeeded(self) -> bool:
@@ -202,8 +216,7 @@ def validate(numbers: pl.DataFrame, asked: Asked) -> Validation:
         warnings=told["warning"],
         passed=len(outcome.results) - len(failed),
         statistics=statistics,
-        result=_as_json(outcome.to_json_dict()),
-        page=_page(gx, outcome),
+        outcome=outcome,
     )
 
 
@@ -232,14 +245,3 @@ def _found(result: Any) -> Iterator[Any]:
         yield from result.result["partial_unexpected_list"][:_EXAMPLES]
     else:
         yield result.result.get("observed_value")
-
-
-def _as_json(account: dict[str, Any]) -> dict[str, Any]:
-    """Postgres knows no infinity in JSON: as text."""
-    told: dict[str, Any] = json.loads(json.dumps(account), parse_constant=str)
-    return told
-
-
-def _page(gx: Any, outcome: Any) -> str:
-    content = gx.render.renderer.ValidationResultsPageRenderer().render(outcome)
-    return str(gx.render.view.DefaultJinjaPageView().render(content))
