@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # The same examples in every run, and no clock: time is shown in benchmarks.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -23,15 +25,17 @@ os.environ.update(
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that distributes them looks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each process whole files, and all tests of the shared Airflow to one of them.
+class WholeFiles(LoadFileScheduling):
+    """Gives a process whole files, and all that share the Airflow of end_to_end to one of them.
 
     Else every process would boot that Airflow, and the machine would run all of them at once.
     """
-    for item in items:
-        shares = item.path.parent.name == "end_to_end" and "cycle" in getattr(
-            item, "fixturenames", ()
-        )
-        group = "airflow" if shares else f"{item.path.parent.name}.{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        shared = "tests/end_to_end"
+        return shared if file.rpartition("/")[0] == shared else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles:
+    return WholeFiles(config, log)
