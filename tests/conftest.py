@@ -6,14 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from solar_model.settings import settings
+
 # The same examples in every run, and no clock: time is shown in benchmarks.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.load_profile("repeatable")
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +25,12 @@ os.environ.update(
     AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
 )
+
+
+@pytest.fixture(autouse=True)
+def settings_read_anew() -> None:
+    """No test sees the settings that another one has read."""
+    settings.cache_clear()
 
 
 class WholeFiles(LoadFileScheduling):

@@ -76,10 +76,12 @@ class Cycle:
     def scheduled(self) -> str:
         """The first run that the schedule started."""
         deadline = time.monotonic() + 30
-        while not (found := [r for r in self.api.runs(DAG) if r["run_type"] == "scheduled"]):
+        path = f"dags/{DAG}/dagRuns"
+        asked = {"run_type": "scheduled", "order_by": "start_date", "limit": 1}
+        while not (found := self.api.request("GET", path, params=asked)["dag_runs"]):
             assert time.monotonic() < deadline, "no scheduled run"
             time.sleep(0.2)
-        return str(found[-1]["dag_run_id"])
+        return str(found[0]["dag_run_id"])
 
     def wait(self, run_id: str, dag: str = DAG) -> str:
         """State of a run once it has ended."""

@@ -1,16 +1,21 @@
-"""Cycles that leave the machine: remote runners, deferral, faults, and who computed in the end."""
+"""Cycles that leave the machine, and find the first exchange and the first runner away.
+
+Who carried the files, who computed in the end, that no worker waits, and that no secret is told.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import boto3
 import pytest
 import requests
 from tests.end_to_end.conftest import DAG, Cycle, booted
 from tests.end_to_end.test_doctor import ended
+from tests.support import servers
 from tests.support.runners import SECRET, Runner, request_file
 
 from solar_model.manifest import Manifest
@@ -21,6 +26,15 @@ from solar_stack.ports import HOST, free_port
 pytestmark = pytest.mark.end_to_end
 
 TASK = "run_simulation"
+EXCHANGE = "s3://community/cycle"
+STORE_SECRET = "aws-hunter2"
+KNOWN = {
+    "SOLAR_RUNNER_SECRET": SECRET,
+    "SOLAR_NOTIFY_SECRET": "notify-hunter2-notify",
+    "SOLAR_METRICS_TOKEN": "metrics-hunter2-metrics",
+    "SOLAR_PSEUDONYM_KEY": "pseudonym-hunter2-pseudonym",
+}
+SECRETS = [STORE_SECRET, *KNOWN.values()]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +51,36 @@ def nobody() -> str:
 
 
 @pytest.fixture(scope="module")
-def remote(tmp_path_factory, runner, nobody) -> Iterator[Cycle]:
-    """A stack whose ticks are simulated elsewhere; the first runner of its list is away."""
+def store() -> Iterator[str]:
+    """Address of an S3 server."""
+    with servers.s3("community", STORE_SECRET) as port:
+        yield f"http://{HOST}:{port}"
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory, runner, nobody, store) -> Iterator[Cycle]:
+    """A stack whose ticks are simulated elsewhere, and whose files travel through S3.
+
+    The first runner of its list is away, and nobody gave it an account of Google's for its first
+    exchange.
+    """
     port = free_port()
+    account = {
+        "conn_type": "aws",
+        "login": "solar",
+        "password": STORE_SECRET,
+        "extra": {"endpoint_url": store},
+    }
     with booted(
         tmp_path_factory.mktemp("remote-stack"),
         port,
+        **KNOWN,
+        SOLAR_EXCHANGES=f"gs://nobodys-bucket,{EXCHANGE}",
+        AIRFLOW_CONN_AWS_DEFAULT=json.dumps(account),
+        GOOGLE_APPLICATION_CREDENTIALS="",
+        NO_GCE_CHECK="true",
         SOLAR_RUNNER="http",
         SOLAR_RUNNER_URLS=f"{nobody},{runner.url}",
-        SOLAR_RUNNER_SECRET=SECRET,
         SOLAR_RUNNER_TIME_LIMIT_S="90",
         SOLAR_RUNNER_CALLBACK_URL=f"http://{HOST}:{port}/solar-runner/results",
     ) as cycle:
@@ -76,8 +111,15 @@ def computed_by(cycle: Cycle, tick: str) -> str:
     return runner
 
 
+def exchanged(store: str, name: str) -> bytes:
+    """A file that the exchange holds."""
+    keys = {"aws_access_key_id": "solar", "aws_secret_access_key": STORE_SECRET}
+    client = boto3.client("s3", endpoint_url=store, region_name="us-east-1", **keys)
+    return client.get_object(Bucket="community", Key=f"cycle/{name}")["Body"].read()
+
+
 def test_a_remote_runner_computes_the_same_bytes_while_no_worker_waits(
-    remote, runner, nobody, tmp_path
+    remote, runner, nobody, store, tmp_path
 ):
     tick = "2024-06-11T17:00:00Z"
     busy = request_file(tmp_path / "busy", households=300, steps=1000)
@@ -91,14 +133,11 @@ def test_a_remote_runner_computes_the_same_bytes_while_no_worker_waits(
     assert remote.wait(run_id) == "success", remote.task_states(run_id)
 
     assert computed_by(remote, tick) == runner.url
-    exchange = remote.settings.home / "exchange"
-    for name in (
-        "users_input_20240611_170000.csv",
-        "users_input_20240611_170000.csv.manifest.json",
-    ):
-        shutil.copy(exchange / name, tmp_path)
-    here = simulate_file(tmp_path / "users_input_20240611_170000.csv", tmp_path / "here")
-    assert (exchange / here.name).read_bytes() == here.read_bytes()
+    asked = tmp_path / "users_input_20240611_170000.csv"
+    for path in (asked, asked.with_name(f"{asked.name}.manifest.json")):
+        path.write_bytes(exchanged(store, path.name))
+    here = simulate_file(asked, tmp_path / "here")
+    assert exchanged(store, here.name) == here.read_bytes()
 
     failing = dict(remote.sql("SELECT runner, reason FROM runner_health"))
     assert set(failing) == {nobody}
@@ -161,7 +200,7 @@ def test_when_no_runner_is_left_the_worker_simulates(remote, runner):
     assert rows == 1000
 
 
-def test_the_doctor_looks_at_every_runner(remote, runner, nobody):
+def test_the_doctor_says_what_is_wrong(remote, runner, nobody):
     remote.api.unpause("solar_doctor")
     path = "dags/solar_doctor/dagRuns"
     run_id = remote.post(path, {"logical_date": None})["dag_run_id"]
@@ -169,14 +208,39 @@ def test_the_doctor_looks_at_every_runner(remote, runner, nobody):
     log = json.dumps(remote.api.request("GET", f"{path}/{run_id}/taskInstances/examine/logs/1"))
     assert f"{nobody}: runner answers, TLS: the runner is away" in log
     assert f"{runner.url}: same secret: fine" in log
+    assert "gs://nobodys-bucket: there are no credentials for Google" in log
+    assert f"{EXCHANGE}: a file goes there and back: fine" in log
 
 
-def test_the_secret_stays_out_of_airflow(remote):
-    logs = [path for path in (remote.settings.home / "logs").rglob("*.log") if path.is_file()]
-    assert any(TASK in str(path) for path in logs)
-    for path in logs:
-        assert SECRET not in path.read_text(errors="replace"), path
-    for run in remote.api.runs(DAG):
-        path = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/{TASK}/xcomEntries"
-        for entry in remote.api.request("GET", path)["xcom_entries"]:
-            assert SECRET not in str(remote.api.request("GET", f"{path}/{entry['key']}"))
+def test_the_second_exchange_carries_the_cycle_and_no_secret_is_told(remote):
+    tick = "2024-06-14T17:00:00Z"
+    run_id = remote.run(tick)
+    assert remote.sql("SELECT exchange FROM simulation_runs WHERE tick = %s", tick) == [(EXCHANGE,)]
+    places = {place for (place,) in remote.sql("SELECT place FROM transfer_log")}
+    assert f"{EXCHANGE}/users_input_20240614_170000.csv" in places
+    assert f"{EXCHANGE}/results_20240614_1700.csv" in places
+
+    told = [text for (text,) in remote.sql("SELECT to_jsonb(run)::text FROM simulation_runs run")]
+    for task in remote.task_states(run_id):
+        path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances/{task}"
+        # the log, what is handed on, and what the UI shows of a task
+        for part in ("logs/1", "xcomEntries/return_value", ""):
+            seen = remote.api.request("GET", f"{path}/{part}".rstrip("/"), missing_ok=True)
+            told.append(json.dumps(seen))
+    for page in (f"dags/{DAG}/details", f"dags/{DAG}/dagRuns/{run_id}", "eventLogs"):
+        told.append(json.dumps(remote.api.request("GET", page)))
+    assert any("there are no credentials for Google" in text for text in told)
+    assert [secret for secret in SECRETS for text in told if secret in text] == []
+    files = [path for path in remote.settings.home.rglob("*") if path.is_file()]
+    logs = [path for path in files if path.suffix == ".log"]
+    assert logs and [path for path in files if holds(path, SECRETS)] == []
+    # and nobody is named where people look who may not know who lives how
+    users = [user for (user,) in remote.sql("SELECT id::text FROM users")]
+    assert len(users) == 1000
+    assert [path for path in logs if holds(path, users)] == []
+    assert [user for user in users for text in told if user in text] == []
+
+
+def holds(path: Path, texts: list[str]) -> bool:
+    content = path.read_bytes()
+    return any(text.encode() in content for text in texts)
