@@ -30,8 +30,6 @@ from solar_model.ticks import parse_tick, tick_index, tick_start
 
 # Households of a block: sixteen columns of float64 then fit the second-level cache.
 BLOCK_SIZE = 16_384
-# Fewer are not worth a processor of their own: numpy's overhead for each block stays the same.
-LEAST_BLOCK_SIZE = 4_096
 
 
 class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
@@ -50,8 +48,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
     seed : int
         The same seed gives the same people and the same clouds.
     block_size : int
-        Most households of one agent; a small community is shared out among the processors. No
-        result depends on it.
+        Households of one agent. No result depends on it.
     threads : int or None
         Agents that step at the same time, None for one per processor. No result depends on it.
 
@@ -87,9 +84,8 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         self.sky: Sky
         self.flows = self._no_flows()
         self._threads = threads or os.cpu_count() or 1
-        size = min(block_size, max(LEAST_BLOCK_SIZE, -(-len(households) // self._threads)))
-        for start in range(0, len(households), size):
-            HouseholdBlock(self, slice(start, min(start + size, len(households))))
+        for start in range(0, len(households), block_size):
+            HouseholdBlock(self, slice(start, min(start + block_size, len(households))))
         self._each_block(HouseholdBlock.move_in)
         self.datacollector = mesa.DataCollector(
             model_reporters={
