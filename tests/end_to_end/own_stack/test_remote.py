@@ -23,7 +23,7 @@ from solar_model.runner.work import simulate_file
 from solar_model.signatures import SIGNATURE_HEADER, sign
 from solar_stack.ports import HOST, free_port
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
 TASK = "run_simulation"
 EXCHANGE = "s3://community/cycle"
@@ -81,11 +81,11 @@ def remote(tmp_path_factory, runner, nobody, store) -> Iterator[Cycle]:
         NO_GCE_CHECK="true",
         SOLAR_RUNNER="http",
         SOLAR_RUNNER_URLS=f"{nobody},{runner.url}",
-        SOLAR_RUNNER_TIME_LIMIT_S="90",
+        SOLAR_RUNNER_TIME_LIMIT_S="180",
         SOLAR_RUNNER_CALLBACK_URL=f"http://{HOST}:{port}/solar-runner/results",
     ) as cycle:
         # the first scheduled cycle must not come in between
-        wait_until(lambda: states(cycle) == ["success"], seconds=90)
+        wait_until(lambda: states(cycle) == ["success"], seconds=180)
         yield cycle
 
 
