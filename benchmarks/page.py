@@ -36,7 +36,7 @@ def write(results: Results, folder: Path) -> Path:
 def _sections(results: Results) -> Iterable[str]:
     yield "# How fast it is"
     yield (
-        "Everything on this page was measured in one run of `make bench`, which writes the page; "
+        "Each table on this page was measured in one run of `make bench`, which writes the page; "
         "the numbers behind it are in [`data/benchmarks.json`](data/benchmarks.json). Seconds are "
         "this machine's; the ratios hold elsewhere."
     )

@@ -8,7 +8,7 @@ down_revision = "0005"
 # An advisory lock does not make a session see what another one has just made, a table's does, and
 # ATTACH takes the same one anyway.
 ADVISORY = "PERFORM pg_advisory_xact_lock(hashtext('energy_data_partition'), hashtext(partition));"
-LOCK = "LOCK TABLE ONLY energy_data IN SHARE UPDATE EXCLUSIVE MODE;"
+LOCK = "LOCK TABLE energy_data IN SHARE UPDATE EXCLUSIVE MODE;"
 
 
 def upgrade() -> None:
