@@ -28,7 +28,7 @@ airflow: environment ## Airflow's own command line, such as make airflow args="d
 
 test: environment-dev ## Run all tests but those of the two targets below
 	@$(bin)/python -m solar_stack programs
-	@exec $(bin)/python -m pytest -n 2 --dist loadfile -m "not kills"
+	@exec $(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not kills"
 
 test-compose: environment-dev ## Bring docker-compose.yaml up with Docker, on stand-ins for its base images
 	@exec $(bin)/python -m pytest tests/compose -s
