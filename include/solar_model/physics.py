@@ -153,7 +153,7 @@ def beside_systems(
         {"timestamp": ticks, "tick_number": range(len(ticks))},
         schema={"timestamp": pl.Datetime("us", "UTC"), "tick_number": pl.Int64},
     )
-    frame = results.join(systems, on="user_id", how="left", maintain_order="left").join(
+    frame = _with_systems(results, systems).join(
         when, on="timestamp", how="left", maintain_order="left"
     )
     frame = frame.with_columns(soc_before_kwh=_state_before(frame, len(ticks)))
@@ -164,6 +164,16 @@ def beside_systems(
     return frame.with_columns(sun_is_up=pl.when(judged).then(pl.Series(up, dtype=pl.Boolean))).drop(
         "cell", "soc_start_kwh"
     )
+
+
+def _with_systems(results: pl.DataFrame, systems: pl.DataFrame) -> pl.DataFrame:
+    """Each row with its household's system."""
+    ticks = len(results) // max(len(systems), 1)
+    there = pl.concat([systems] * ticks) if ticks else systems.clear()
+    # results come tick by tick in the order of the input: then nobody must be looked for
+    if results["user_id"].equals(there["user_id"]):
+        return pl.concat([results, there.drop("user_id")], how="horizontal")
+    return results.join(systems, on="user_id", how="left", maintain_order="left")
 
 
 def _state_before(frame: pl.DataFrame, ticks: int) -> pl.Series:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import polars as pl
 
-from solar_model.contracts import EXACT_KWH, RESIDUALS, SURPLUS_TOLERANCE_KWH, Results, columns_of
+from solar_model.contracts import (
+    EXACT_KWH,
+    RESIDUALS,
+    SURPLUS_TOLERANCE_KWH,
+    Results,
+    columns_of,
+    is_ascending,
+)
 from solar_model.errors import InputError
 from solar_model.files import FIRST_ROW, Place, in_file, read_text
 from solar_model.intake import typed
@@ -184,6 +191,8 @@ def _mend_numbers(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Repair]]:
 
 def _first_of_identical(rows: pl.DataFrame) -> pl.Series:
     """Whether a row is the first of its kind; rows with something unreadable are of no kind."""
+    if is_ascending(rows, "timestamp", "user_id"):
+        return pl.repeat(True, len(rows), eager=True)
     again = ~rows.select(pl.struct("user_id", "timestamp").is_first_distinct()).to_series()
     if again.any():
         whole = rows.select(pl.all_horizontal(pl.all().is_not_null())).to_series()

@@ -15,6 +15,7 @@ from solar_model.contracts import (
     UsersInput,
     breaches,
     columns_of,
+    is_ascending,
     limits_in_words,
     required_columns,
 )
@@ -174,3 +175,22 @@ def test_the_data_dictionary_in_the_docs_is_up_to_date():
     assert committed == markdown(), (
         "run: python -m solar_model.data_dictionary > docs/data-dictionary.md"
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "ascending"),
+    [
+        ([], True),
+        ([(1, "b")], True),
+        ([(1, "a"), (1, "b"), (2, "a")], True),
+        ([(1, "a"), (1, "a")], False),
+        ([(1, "b"), (1, "a")], False),
+        ([(2, "a"), (1, "b")], False),
+        ([(1, "a"), (1, None)], False),
+        ([(None, "a"), (2, "b")], False),
+        ([(None, "a"), (None, "b")], False),
+    ],
+)
+def test_rows_that_ascend_are_each_there_once(rows, ascending):
+    frame = pl.DataFrame(rows, schema={"tick": pl.Int64, "user": pl.String}, orient="row")
+    assert is_ascending(frame, "tick", "user") is ascending

@@ -32,23 +32,26 @@ log = logging.getLogger(__name__)
 # A semicolon, and comments behind it, cannot stand inside of COPY (…).
 _ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
 
-_LAST_STATE = """
+# The last tick before this one that has rows: an outage does not reset the batteries, nor does one
+# of other shards.
+_LAST_TICK = """
+SELECT tick FROM simulation_runs
+WHERE tick < %(tick)s
+GROUP BY tick
+HAVING bool_and(rows_inserted IS NOT NULL)
+    OR bool_or(rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
+ORDER BY tick DESC LIMIT 1
+"""
+
+# Of a tick that Postgres knows when it plans: else it would read the whole day.
+_STATES = """
 COPY (
     SELECT user_id::text AS user_id, battery_soc_kwh AS previous_soc_kwh
     FROM energy_data
     WHERE source = 'SIMULATION'
       AND battery_soc_kwh IS NOT NULL
       AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
-      AND "timestamp" = (
-          -- the last tick before this one that has rows: an outage does not reset the batteries,
-          -- nor does one of other shards
-          SELECT tick FROM simulation_runs
-          WHERE tick < %(tick)s
-          GROUP BY tick
-          HAVING bool_and(rows_inserted IS NOT NULL) OR bool_or(
-              rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
-          ORDER BY tick DESC LIMIT 1
-      )
+      AND "timestamp" = %(last)s::timestamptz
 ) TO STDOUT (FORMAT csv, HEADER)
 """
 
@@ -109,10 +112,12 @@ def query(
                 None,
                 folder / "households.csv",
             )
+            part = {"shard": shard, "shards": shards}
+            before = connection.execute(_LAST_TICK, {"tick": tick, **part}).fetchone()
             states = _copy_to_file(
                 connection,
-                _LAST_STATE.encode(),
-                {"tick": tick, "shard": shard, "shards": shards},
+                _STATES.encode(),
+                {"last": before and before[0], **part},
                 folder / "states.csv",
             )
     except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:

@@ -12,6 +12,7 @@ import polars as pl
 import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
+from psycopg.copy import QueuedLibpqWriter
 
 from solar_model.community.draws import uuid_words
 from solar_model.community.weather.record import record_of_tick
@@ -163,7 +164,9 @@ def _copy(
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary)").format(
         sql.Identifier(partition), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.cursor().copy(statement) as copy:
+    cursor = connection.cursor()
+    # a block is made while the one before is on its way
+    with cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
         copy.write(_HEADER)
         for block in rows.iter_slices(_BLOCK_ROWS):
             copy.write(_binary(block, run_id).tobytes())

@@ -261,6 +261,14 @@ def test_totals_that_the_rows_do_not_sum_up_to_stop_the_file(tick):
     assert set(FLOWS) < set(told)
 
 
+def test_an_expectation_that_cannot_be_judged_says_why(tick):
+    beside = beside_systems(tick.results, tick.users, [TICK], settings())
+    numbers = evidence(beside, [TICK]).drop("grid_import_kwh")
+    told = [line for line in validate(numbers, tick.asked()).blocking if "on grid_import" in line]
+    assert len(told) == 3
+    assert all('"grid_import_kwh"' in line and "does not exist" in line for line in told)
+
+
 def test_what_is_unusual_is_a_warning_and_stops_nothing(tick):
     verdict = tick.judge(usual_kwh={"generation_kwh": (0.0, 0.5)})
     assert verdict.refusal is None

@@ -204,6 +204,30 @@ def test_an_outage_does_not_reset_the_batteries(backend, tmp_path):
     assert rows[user]["battery_soc_kwh"] == 1.5
 
 
+def test_of_a_long_day_only_the_tick_before_is_read(backend, tmp_path):
+    users = [str(uuid4()) for _ in range(2000)]
+    [(partition,)] = backend.execute("SELECT energy_data_partition(%s)", (TICK.date(),)).fetchall()
+    for n in range(20, 0, -1):
+        store(backend, TICK - n * QUARTER, dict.fromkeys(users, float(n)))
+        if n == 19:  # as autovacuum does, early in the day
+            backend.execute("ANALYZE energy_data")
+            backend.commit()
+    user = add(backend, users[7], system=(400, 10, 30, 4, 2))
+
+    def scans() -> int:
+        backend.execute("SELECT pg_stat_force_next_flush()")
+        backend.commit()
+        [(count,)] = backend.execute(
+            "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = %s", (partition,)
+        ).fetchall()
+        backend.commit()
+        return count
+
+    before = scans()
+    assert take(backend, tmp_path)[0][user]["battery_soc_kwh"] == 1.0
+    assert scans() == before, "the whole day was read"
+
+
 def test_looking_for_a_record_leaves_the_connection_ready_for_the_query(backend, tmp_path):
     add(backend)
     assert seed_of(backend, [TICK], None, 3) == 3

@@ -76,9 +76,9 @@ class Exchange:
         """
         manifest = Manifest.read(source)
         manifest.verify(source)
-        self._put(source.name, source)
+        self._put(source.name, source, manifest)
         if latest and _INPUT.fullmatch(source.name) and not self._has_later(manifest):
-            self._put(LATEST_INPUT, source)
+            self._put(LATEST_INPUT, source, manifest)
         return FileReference(
             uri=f"{self.url}/{quote(source.name)}",
             rows=manifest.rows,
@@ -146,14 +146,14 @@ class Exchange:
             self._delete(name)
         return swept + len(old)
 
-    def _put(self, name: str, source: Path) -> None:
-        for target, path in (
-            (name, source),
-            (_manifest_name(name), Manifest.path_of(source)),
+    def _put(self, name: str, source: Path, manifest: Manifest) -> None:
+        for target, path, known in (
+            (name, source, Digest("sha256", manifest.sha256)),
+            (_manifest_name(name), Manifest.path_of(source), None),
         ):
-            self.patience.retry(partial(self._write, target, path))
+            self.patience.retry(partial(self._write, target, path, known))
 
-    def _write(self, name: str, source: Path) -> None:
+    def _write(self, name: str, source: Path, known: Digest | None) -> None:
         self.store.write(name, source)
         stored = self.store.stat(name)
         size = source.stat().st_size
@@ -162,12 +162,14 @@ class Exchange:
                 f"{self.url}/{name}: {size:,} bytes were put, the store holds {stored.size_bytes:,}"
             )
         digest = self._digest(stored)
-        with source.open("rb") as file:
-            expected = hashlib.file_digest(file, digest.algorithm).hexdigest()
-        if digest.value != expected:
+        if known is None or known.algorithm != digest.algorithm:
+            with source.open("rb") as file:
+                value = hashlib.file_digest(file, digest.algorithm).hexdigest()
+            known = Digest(digest.algorithm, value)
+        if digest != known:
             raise TransferError(
                 f"{self.url}/{name}: {digest.algorithm} of what the store holds is "
-                f"{digest.value}, of what was put {expected}"
+                f"{digest.value}, of what was put {known.value}"
             )
 
     def _get(self, name: str, folder: Path) -> FileReference:
@@ -179,7 +181,12 @@ class Exchange:
             file.flush()
             manifest.verify(file.name, called=f"{self.url}/{name}")
         manifest.write(target)
-        return FileReference.of(target, manifest.rows)
+        return FileReference(
+            uri=target.absolute().as_uri(),
+            rows=manifest.rows,
+            bytes=manifest.size_bytes,
+            sha256=manifest.sha256,
+        )
 
     def _manifest(self, name: str) -> Manifest:
         content = bytearray()
