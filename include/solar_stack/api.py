@@ -117,8 +117,8 @@ class AirflowApi:
         return list(found["task_instances"])
 
     def request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
-        """Any other request; ``path`` below ``/api/v2/``, the answer's JSON."""
-        url = f"{self.address}/api/v2/{path}"
+        """Any other request; ``path`` below ``/api/v2/`` or from the root, the answer's JSON."""
+        url = self.address + (path if path.startswith("/") else f"/api/v2/{path}")
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
