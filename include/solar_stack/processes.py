@@ -94,7 +94,9 @@ class Service:
     def log_tail(self, lines: int = 20) -> str:
         """The end of what it wrote since its start."""
         with self.log.open("rb") as log:
-            log.seek(self._log_start)
+            # house-keeping begins a long log anew
+            begun_anew = log.seek(0, os.SEEK_END) < self._log_start
+            log.seek(0 if begun_anew else self._log_start)
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
 

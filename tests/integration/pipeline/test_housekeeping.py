@@ -19,6 +19,7 @@ from solar_model.pipeline.connections import from_environment
 from solar_model.pipeline.housekeeping import (
     back_up_days,
     drop_old_days,
+    expiry,
     make_days_ahead,
     remove_old_exchange_files,
     remove_old_logs,
@@ -201,6 +202,20 @@ def test_old_logs_go_and_fresh_ones_stay(config):
     assert not old.parent.exists()
     assert fresh.exists()
     assert not of_day.exists()
+
+
+def test_a_long_log_is_begun_anew_under_whoever_writes_it(config, monkeypatch):
+    monkeypatch.setattr(expiry, "LONG_LOG_BYTES", 1000)
+    long, short = config.log_folder / "scheduler.log", config.log_folder / "triggerer.log"
+    config.log_folder.mkdir(parents=True)
+    short.write_text("a line\n")
+    with long.open("ab", buffering=0) as writer:
+        writer.write(b"before\n" * 200)
+        assert "1 long ones begun anew" in remove_old_logs([config.log_folder], config, NOW)
+        writer.write(b"after\n")
+    assert long.read_text() == "after\n"
+    assert long.with_name("scheduler.log.1").read_text() == "before\n" * 200
+    assert short.read_text() == "a line\n"
 
 
 def test_old_pages_go_and_what_they_found_stays(connection, config):

@@ -122,6 +122,15 @@ def test_the_log_tail_is_of_this_start(service, tmp_path):
     assert one.log_tail() == "last words"
 
 
+def test_the_log_tail_of_a_log_that_was_begun_anew(service, tmp_path):
+    log = tmp_path / "sleeper.log"
+    log.write_text("of an earlier start\n" * 100)
+    one = service("print('last words')")
+    wait_for(lambda: one.exit_code is not None)
+    log.write_text("since then\n")
+    assert one.log_tail() == "since then"
+
+
 def test_a_kill_leaves_nothing_also_when_the_leader_is_gone(service, tmp_path):
     pids = tmp_path / "pids"
     for leader_first in (False, True):

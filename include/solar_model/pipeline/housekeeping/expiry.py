@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,9 @@ from solar_model.errors import SolarModelError, TransferError
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import Patience, open_exchange
 from solar_model.settings import Settings
+
+# A component of Airflow writes its log from its start to its end, which may be months.
+LONG_LOG_BYTES = 100_000_000
 
 
 def remove_old_exchange_files(config: Settings, connections: Lookup) -> str:
@@ -42,6 +46,9 @@ def remove_old_exchange_files(config: Settings, connections: Lookup) -> str:
 def remove_old_logs(folders: list[Path], config: Settings, now: datetime) -> str:
     """Remove log files that nobody has written to for ``SOLAR_LOG_RETENTION``, and empty folders.
 
+    A file that has grown long is moved to ``NAME.1``, in place of what was there, and begun anew
+    under whoever still writes to it: writers append, so each goes on at its beginning.
+
     Parameters
     ----------
     folders : list of path
@@ -63,7 +70,17 @@ def remove_old_logs(folders: list[Path], config: Settings, now: datetime) -> str
                 else:
                     path.unlink()
                     removed, size = removed + 1, size + status.st_size
-    return f"{removed} log files removed, {size / 1e6:.1f} MB"
+    begun = sum(_begin_anew(path) for folder in folders for path in folder.rglob("*.log"))
+    return f"{removed} log files removed, {size / 1e6:.1f} MB; {begun} long ones begun anew"
+
+
+def _begin_anew(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > LONG_LOG_BYTES:
+            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+            os.truncate(path, 0)
+            return True
+    return False
 
 
 def _old(folder: Path, oldest: float) -> list[tuple[Path, os.stat_result]]:
