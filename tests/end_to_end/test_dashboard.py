@@ -238,6 +238,21 @@ def test_it_fits_a_phone_and_a_wall(cycle, page, width, height, lines):
     page.set_viewport_size(SIZE)
 
 
+def test_an_operator_runs_a_tick_again_that_has_a_run(cycle, page, run_id):
+    frame = open_dashboard(page, cycle.api.address)
+    cell(frame, STORED).click()
+    panel = frame.get_by_role("dialog")
+    expect(panel).to_contain_text(run_id)
+    panel.get_by_role("button", name="Run this tick again").click()
+    expect(panel).to_contain_text("completed, attempt 2", timeout=90_000)
+    expect(cell(frame, STORED)).to_have_attribute("data-state", "backfilled")
+    assert cycle.sql(
+        "SELECT attempt, status::text, rows_inserted FROM simulation_runs WHERE tick = %s", STORED
+    ) == [(2, "completed", 1000)]
+    stored = 'SELECT count(*), count(DISTINCT user_id) FROM energy_data WHERE "timestamp" = %s'
+    assert cycle.sql(stored, STORED) == [(1000, 1000)]
+
+
 def test_it_says_that_the_database_is_down(cycle, page):
     frame = open_dashboard(page, cycle.api.address)
     with refusing_database(cycle):
