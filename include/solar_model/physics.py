@@ -139,53 +139,77 @@ def beside_systems(
     latitude_deg, longitude_deg, cell = location_cells(
         placed["latitude"].to_numpy(), placed["longitude"].to_numpy()
     )
-    half = (pl.col("battery_capacity_kwh") * INITIAL_STATE_OF_CHARGE).alias("soc_start_kwh")
-    start = pl.col("battery_soc_kwh") if "battery_soc_kwh" in users.columns else pl.lit(None)
     systems = users.select(
         "user_id",
         "battery_capacity_kwh",
         "inverter_capacity_kw",
         dc_capacity_kw=pl.col("panel_wattage") * pl.col("panel_count") / 1000.0,
-        soc_start_kwh=pl.coalesce(start.cast(pl.Float64), half),
         cell=pl.Series(cell),
     )
-    when = pl.DataFrame(
-        {"timestamp": ticks, "tick_number": range(len(ticks))},
-        schema={"timestamp": pl.Datetime("us", "UTC"), "tick_number": pl.Int64},
+    frame = _numbered(_beside(results, systems), ticks).with_columns(
+        soc_before_kwh=state_before(results, users, ticks)
     )
-    frame = _with_systems(results, systems).join(
-        when, on="timestamp", how="left", maintain_order="left"
-    )
-    frame = frame.with_columns(soc_before_kwh=_state_before(frame, len(ticks)))
     is_up = _sun_is_up(ticks, latitude_deg, longitude_deg)
     judged = frame["tick_number"].is_not_null() & frame["cell"].is_not_null()
     number, place = (frame[name].fill_null(0).to_numpy() for name in ("tick_number", "cell"))
     up = is_up[number, place] if is_up.size else np.zeros(len(frame), dtype=bool)
     return frame.with_columns(sun_is_up=pl.when(judged).then(pl.Series(up, dtype=pl.Boolean))).drop(
-        "cell", "soc_start_kwh"
+        "cell"
     )
 
 
-def _with_systems(results: pl.DataFrame, systems: pl.DataFrame) -> pl.DataFrame:
-    """Each row with its household's system."""
+def state_before(
+    results: pl.DataFrame, users: pl.DataFrame, ticks: Sequence[datetime]
+) -> pl.Series:
+    """What each row's battery held at the start: of the first tick as given, of others as written.
+
+    Parameters
+    ----------
+    results : polars.DataFrame
+        Columns and types of the results contract; rows may break it.
+    users : polars.DataFrame
+        Their batteries: ``user_id``, ``battery_capacity_kwh`` and, where known,
+        ``battery_soc_kwh``.
+    ticks : sequence of datetime.datetime
+        Ticks that were asked for, in order.
+
+    Returns
+    -------
+    polars.Series of float
+        [kWh], null where nobody knows.
+    """
+    half = pl.col("battery_capacity_kwh") * INITIAL_STATE_OF_CHARGE
+    given = pl.col("battery_soc_kwh") if "battery_soc_kwh" in users.columns else pl.lit(None)
+    start = users.select("user_id", soc_start_kwh=pl.coalesce(given.cast(pl.Float64), half))
+    rows = results.select("user_id", "timestamp", "battery_soc_kwh")
+    frame = _numbered(_beside(rows, start), ticks)
+    first = pl.when(pl.col("tick_number") == 0).then("soc_start_kwh")
+    if len(ticks) == 1:
+        return frame.select(soc_before_kwh=first.otherwise(None)).to_series()
+    ended = frame.select(
+        "user_id", pl.col("timestamp") + TICK, written_kwh="battery_soc_kwh"
+    ).unique(["user_id", "timestamp"], keep="any")
+    frame = frame.join(ended, on=["user_id", "timestamp"], how="left", maintain_order="left")
+    return frame.select(soc_before_kwh=first.otherwise("written_kwh")).to_series()
+
+
+def _numbered(rows: pl.DataFrame, ticks: Sequence[datetime]) -> pl.DataFrame:
+    """Each row with the number of its tick, null where that is none of those asked for."""
+    when = pl.DataFrame(
+        {"timestamp": ticks, "tick_number": range(len(ticks))},
+        schema={"timestamp": pl.Datetime("us", "UTC"), "tick_number": pl.Int64},
+    )
+    return rows.join(when, on="timestamp", how="left", maintain_order="left")
+
+
+def _beside(results: pl.DataFrame, systems: pl.DataFrame) -> pl.DataFrame:
+    """Each row with what is known of its household."""
     ticks = len(results) // max(len(systems), 1)
     there = pl.concat([systems] * ticks) if ticks else systems.clear()
     # results come tick by tick in the order of the input: then nobody must be looked for
     if results["user_id"].equals(there["user_id"]):
         return pl.concat([results, there.drop("user_id")], how="horizontal")
     return results.join(systems, on="user_id", how="left", maintain_order="left")
-
-
-def _state_before(frame: pl.DataFrame, ticks: int) -> pl.Series:
-    """What the battery held at the start: of the first tick as given, of others as written."""
-    first = pl.when(pl.col("tick_number") == 0).then("soc_start_kwh")
-    if ticks > 1:
-        ended = frame.select(
-            "user_id", pl.col("timestamp") + TICK, written_kwh="battery_soc_kwh"
-        ).unique(["user_id", "timestamp"], keep="any")
-        frame = frame.join(ended, on=["user_id", "timestamp"], how="left", maintain_order="left")
-        return frame.select(first.otherwise("written_kwh")).to_series()
-    return frame.select(first.otherwise(None)).to_series()
 
 
 def _sun_is_up(

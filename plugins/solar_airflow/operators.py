@@ -315,7 +315,7 @@ class InsertResultsOperator(CycleOperator):
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``inserted``, the number of rows."""
-        from solar_model.files import read_results, read_users
+        from solar_model.files import read_batteries, read_results
         from solar_model.manifest import Manifest
         from solar_model.pipeline import gate, quarantine
         from solar_model.pipeline.certificates import certify
@@ -335,7 +335,7 @@ class InsertResultsOperator(CycleOperator):
             connection,
             cycle.run_id,
             rows,
-            certificate_of=certify(rows, read_users(self.input_path()), cycle.ticks),
+            certificate_of=certify(rows, read_batteries(self.input_path()), cycle.ticks),
             seed=cycle.seed,
             weather=manifest.weather,
             model_version=manifest.model_version,

@@ -15,6 +15,7 @@ from tests.unit.test_contracts import good_results
 from solar_model.errors import InputError, TransferError
 from solar_model.files import (
     atomic_write,
+    read_batteries,
     read_results,
     read_users,
     write_results,
@@ -51,6 +52,14 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(csv, end):
     path = csv(HEADER, ONE, end=end)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert len(read_users(path)) == 1
+
+
+def test_batteries_alone_are_those_of_the_whole_file(csv):
+    header = f"{HEADER},battery_soc_kwh"
+    for path in (csv(HEADER, ONE, TWO), csv(header, f"{ONE},1.5", f"{TWO},")):
+        whole = read_users(path)
+        names = ["user_id", "battery_capacity_kwh", "battery_soc_kwh"]
+        assert read_batteries(path).equals(whole.select(n for n in names if n in whole.columns))
 
 
 def test_upper_case_users_become_lower_case(csv):

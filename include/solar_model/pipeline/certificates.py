@@ -16,8 +16,7 @@ import psycopg
 from psycopg import sql
 
 from solar_model.community.battery import CHARGE_EFFICIENCY, DISCHARGE_EFFICIENCY
-from solar_model.physics import STATE_TOLERANCE_KWH, beside_systems
-from solar_model.settings import settings
+from solar_model.physics import STATE_TOLERANCE_KWH, state_before
 
 Connection = psycopg.Connection[Any]
 
@@ -62,7 +61,8 @@ def certify(
     rows : polars.DataFrame
         Valid results.
     users : polars.DataFrame
-        The input that they were computed from.
+        The batteries of the input that they were computed from, see
+        :func:`solar_model.physics.state_before`.
     ticks : sequence of datetime.datetime
         Ticks that were asked for, in order.
 
@@ -71,9 +71,8 @@ def certify(
     dict
         By tick, the columns of ``energy_certificates``.
     """
-    beside = beside_systems(rows, users, ticks, settings()).with_columns(
-        losses_kwh=_LOSSES_KWH, residual_kwh=_RESIDUAL_KWH
-    )
+    beside = rows.with_columns(state_before(rows, users, ticks), losses_kwh=_LOSSES_KWH)
+    beside = beside.with_columns(residual_kwh=_RESIDUAL_KWH)
     worst = pl.col("residual_kwh").abs().arg_max()
     found = beside.group_by("timestamp").agg(
         pl.len().alias("households"),
