@@ -140,8 +140,8 @@ def _day(day: Results) -> str:
     rows = day["households"] * 96
     return (
         f"A day of {day['households']:,} households ({rows:,} rows) backfilled by "
-        f"`solar_simulation_daily`, from when it is asked for to the end of its run: {day['total_s']:.1f} s, "
-        f"{rows / day['total_s']:,.0f} rows a second; the largest process of Airflow takes "
+        f"`solar_simulation_daily`, from when it is asked for to the end of its run: "
+        f"{day['total_s']:.1f} s, {rows / day['total_s']:,.0f} rows a second; the largest process of Airflow takes "
         f"{day['airflow_mib']:,.0f} MiB."
     )
 
