@@ -141,8 +141,8 @@ def _day(day: Results) -> str:
     return (
         f"A day of {day['households']:,} households ({rows:,} rows) backfilled by "
         f"`solar_simulation_daily`, from when it is asked for to the end of its run: "
-        f"{day['total_s']:.1f} s, {rows / day['total_s']:,.0f} rows a second; the largest process of Airflow takes "
-        f"{day['airflow_mib']:,.0f} MiB."
+        f"{day['total_s']:.1f} s, {rows / day['total_s']:,.0f} rows a second; "
+        f"the largest process of Airflow takes {day['airflow_mib']:,.0f} MiB."
     )
 
 
