@@ -22,9 +22,8 @@ Made by `make faults` from a real run of
 Drive v3, and a WebDAV server; the runner is a process of its own; a proxy in between does the
 fault, once it is told to, before the step named. *Next* is the next exchange or runner of the
 list, *itself* the one with the fault. The seconds are those of the cycle from `write_input_csv` to
-`insert_results`, on two cores that many others were using too, and the first cycle imports the
-libraries besides: what a fault itself adds is the pauses between attempts, or the silence of a
-server.
+`insert_results`, on two cores, and the first cycle imports the libraries besides: what a fault
+itself adds is the pauses between attempts, or the silence of a server.
 
 After each, the database was asked: does each household have exactly one row of the tick?
 
