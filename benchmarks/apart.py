@@ -7,6 +7,7 @@ threads of a library that was used do not survive a fork.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import resource
 import statistics
@@ -35,7 +36,10 @@ def apart(act: Callable[[], T]) -> tuple[T, Measured]:
     """
     receiver, sender = _FORK.Pipe(duplex=False)
     child = _FORK.Process(target=_report, args=(act, sender))
+    # as the executor does it: no collection in the child looks through what the parent has
+    gc.freeze()
     child.start()
+    gc.unfreeze()
     sender.close()
     try:
         result, measured = receiver.recv()
