@@ -189,9 +189,9 @@ def _model(model: Results) -> Iterable[str]:
     parts = ("read", "move_in", "step", "write")
     yield (
         "One tick from file to file, as `solar simulate` does it, in a process that has done it "
-        "before. What a community costs is processor time: that of each part per household, in "
-        "µs, is flat. Wall time per household falls, as large communities use more than one "
-        "processor."
+        "before. What a community costs is processor time, by part and household in µs: a small "
+        "one pays what a run of any size costs, about 12 ms. Wall time falls further, as large "
+        "communities use more than one processor."
     )
     rows = []
     for size, tick in model["tick"].items():

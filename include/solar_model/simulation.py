@@ -112,7 +112,8 @@ def run_simulation(
                 if progress:
                     progress(done + 1)
         weather_used = community.weather.record()
-        totals = {name: community.totals[name].sum() for name in Flows._fields}
+        ticks = community.totals
+        totals = {name: ticks[name].sum() for name in Flows._fields}
         totals["battery_soc_kwh"] = community.total("battery_soc_kwh")
     manifest = Manifest.of(
         output_file,
