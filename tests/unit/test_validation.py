@@ -102,6 +102,15 @@ def test_a_missing_household_a_stranger_and_a_repeated_one_are_found():
     assert by_check["stranger"]["user_id"].to_list() == [user_ids(4)[3]]
 
 
+def test_a_household_is_missed_though_another_stands_in_its_place():
+    _, second, third = user_ids(3)
+    frame = good_results(3).with_columns(pl.col("user_id").replace({second: third}))
+    report = validate_results(frame, users(3))
+    assert checks(report)["coverage"] == 1
+    [missing] = [failure for failure in report if failure.check == "coverage"]
+    assert missing.rows["user_id"].to_list() == [second]
+
+
 def test_a_household_must_be_in_every_tick():
     later = good_results(2).with_columns(
         pl.col("timestamp") + pl.duration(minutes=15), battery_soc_kwh=pl.lit(5.95)

@@ -228,6 +228,18 @@ def test_of_a_long_day_only_the_tick_before_is_read(backend, tmp_path):
     assert scans() == before, "the whole day was read"
 
 
+def test_the_file_is_in_the_order_of_the_users(backend, tmp_path):
+    tails = ["ffff", "0000", "aaaa", "1111"]
+    ids = [
+        f"{head}-{tail}-4000-8000-000000000000"
+        for head in ("c0ffee00", "0badcafe")
+        for tail in tails
+    ]
+    for user in ids:
+        add(backend, user)
+    assert list(take(backend, tmp_path)[0]) == sorted(ids)
+
+
 def test_looking_for_a_record_leaves_the_connection_ready_for_the_query(backend, tmp_path):
     add(backend)
     assert seed_of(backend, [TICK], None, 3) == 3

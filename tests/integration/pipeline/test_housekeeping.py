@@ -122,6 +122,12 @@ def test_old_days_are_dropped_and_their_backups_stay(connection, config):
     assert drop_old_days(connection, config, NOW).startswith("0 days")
 
 
+def test_the_oldest_day_of_the_retention_stays(connection, config):
+    fill(connection, NOW.date() - config.data_retention)
+    assert drop_old_days(connection, config, NOW).startswith("0 days")
+    assert drop_old_days(connection, config, NOW + timedelta(days=1)).startswith("1 days")
+
+
 def test_what_cannot_be_backed_up_is_not_dropped(connection, config):
     fill(connection, OLD)
     config.backup_folder.parent.mkdir(exist_ok=True)
