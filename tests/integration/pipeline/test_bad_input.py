@@ -30,6 +30,8 @@ from solar_model.files import read_results, read_users
 from solar_model.pipeline import gate, quarantine, runs
 from solar_model.pipeline.suite import Asked
 
+pytestmark = pytest.mark.slow
+
 TICK = datetime(2024, 6, 11, 17, 15, tzinfo=UTC)
 HOUSEHOLDS = 60
 LIMIT = 0.05
@@ -83,7 +85,6 @@ def of(file: str):
     )
 
 
-@pytest.mark.slow
 @of(RESULTS)
 @few
 @given(seed=seeds)
