@@ -36,7 +36,7 @@ test-compose: environment-dev ## Bring docker-compose.yaml up with Docker, on st
 test-kills: environment-dev ## Kill workers, the scheduler and Postgres in the middle of cycles (more than 10 minutes)
 	@exec $(bin)/python -m pytest -m kills
 
-test-fast: environment-dev ## Run the tests that take seconds (less than two minutes)
+test-fast: environment-dev ## Run the tests that take seconds (about two minutes)
 	@exec $(bin)/python -m pytest -n 2 --dist loadfile -m "not slow and not end_to_end"
 
 validate-model: environment-dev ## Hold a simulated year against what is known about real load

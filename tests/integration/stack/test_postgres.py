@@ -25,6 +25,8 @@ from solar_stack.postgres import EmbeddedPostgres
 from solar_stack.postgres_wheel import locate
 from solar_stack.unprivileged import SERVER_USER, can_enter, group_of
 
+pytestmark = pytest.mark.slow
+
 
 def processes_of(server):
     return server._processes()

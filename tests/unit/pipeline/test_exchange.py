@@ -52,6 +52,7 @@ def test_a_file_that_changed_after_its_manifest_is_not_put(exchange, tmp_path):
         exchange.put(source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["user_id\na\n", "user_id\na\nX\n"])
 def test_a_damaged_file_is_refused_and_named(exchange, tmp_path, damage):
     put = exchange.put(written(tmp_path))
