@@ -33,7 +33,7 @@ test: environment-dev ## Run all tests but those of the two targets below
 test-compose: environment-dev ## Bring docker-compose.yaml up with Docker, on stand-ins for its base images
 	@exec $(bin)/python -m pytest tests/compose -s
 
-test-kills: environment-dev ## Kill workers, the scheduler and Postgres in the middle of cycles (more than 10 minutes)
+test-kills: environment-dev ## Kill workers, the scheduler and Postgres in the middle of cycles (five minutes or more)
 	@exec $(bin)/python -m pytest -m kills
 
 test-fast: environment-dev ## Run the tests that take seconds (about two minutes)

@@ -190,7 +190,7 @@ def _model(model: Results) -> Iterable[str]:
     yield (
         "One tick from file to file, as `solar simulate` does it, in a process that has done it "
         "before. What a community costs is processor time, by part and household in µs: a small "
-        "one pays what a run of any size costs, about 12 ms. Wall time falls further, as large "
+        "one pays what a run of any size costs. Wall time falls further, as large "
         "communities use more than one processor."
     )
     rows = []

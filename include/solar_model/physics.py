@@ -166,12 +166,12 @@ def state_before(
     Parameters
     ----------
     results : polars.DataFrame
-        Columns and types of the results contract; rows may break it.
+        As `beside_systems` takes them.
     users : polars.DataFrame
         Their batteries: ``user_id``, ``battery_capacity_kwh`` and, where known,
         ``battery_soc_kwh``.
     ticks : sequence of datetime.datetime
-        Ticks that were asked for, in order.
+        Those asked for.
 
     Returns
     -------
@@ -184,7 +184,7 @@ def state_before(
     rows = results.select("user_id", "timestamp", "battery_soc_kwh")
     frame = _numbered(_beside(rows, start), ticks)
     first = pl.when(pl.col("tick_number") == 0).then("soc_start_kwh")
-    if len(ticks) == 1:
+    if len(ticks) <= 1:
         return frame.select(soc_before_kwh=first.otherwise(None)).to_series()
     ended = frame.select(
         "user_id", pl.col("timestamp") + TICK, written_kwh="battery_soc_kwh"

@@ -253,12 +253,13 @@ def _against(
     if len(strangers):
         yield Failure("stranger", "expected only households of the input", strangers, "user_id")
     # where each row is another one of those asked for, their number says that none is missing
-    each_asked = not len(other) and not len(strangers)
-    if not (
-        each_asked
-        and len(results) == len(users) * len(asked)
+    complete = (
+        len(results) == len(users) * len(asked)
+        and not len(other)
+        and not len(strangers)
         and is_ascending(results, "timestamp", "user_id")
-    ):
+    )
+    if not complete:
         absent = (
             users.select("user_id")
             .join(asked, how="cross")

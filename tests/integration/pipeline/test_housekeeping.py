@@ -213,7 +213,9 @@ def test_old_logs_go_and_fresh_ones_stay(config):
 def test_a_long_log_is_begun_anew_under_whoever_writes_it(config, monkeypatch):
     monkeypatch.setattr(expiry, "LONG_LOG_BYTES", 1000)
     long, short = config.log_folder / "scheduler.log", config.log_folder / "triggerer.log"
-    config.log_folder.mkdir(parents=True)
+    of_task = config.log_folder / "tasks" / "attempt=1.log"
+    of_task.parent.mkdir(parents=True)
+    of_task.write_text("done\n" * 400)
     short.write_text("a line\n")
     with long.open("ab", buffering=0) as writer:
         writer.write(b"before\n" * 200)
@@ -222,6 +224,7 @@ def test_a_long_log_is_begun_anew_under_whoever_writes_it(config, monkeypatch):
     assert long.read_text() == "after\n"
     assert long.with_name("scheduler.log.1").read_text() == "before\n" * 200
     assert short.read_text() == "a line\n"
+    assert of_task.read_text() == "done\n" * 400
 
 
 def test_old_pages_go_and_what_they_found_stays(connection, config):

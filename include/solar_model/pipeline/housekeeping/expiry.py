@@ -46,8 +46,8 @@ def remove_old_exchange_files(config: Settings, connections: Lookup) -> str:
 def remove_old_logs(folders: list[Path], config: Settings, now: datetime) -> str:
     """Remove log files that nobody has written to for ``SOLAR_LOG_RETENTION``, and empty folders.
 
-    A file that has grown long is moved to ``NAME.1``, in place of what was there, and begun anew
-    under whoever still writes to it: writers append, so each goes on at its beginning.
+    A long one that lies directly in a folder is that of a component: it is copied to ``NAME.1``, in
+    place of what was there, and begun anew under whoever writes to it, who appends.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def remove_old_logs(folders: list[Path], config: Settings, now: datetime) -> str
                 else:
                     path.unlink()
                     removed, size = removed + 1, size + status.st_size
-    begun = sum(_begin_anew(path) for folder in folders for path in folder.rglob("*.log"))
+    begun = sum(_begin_anew(path) for folder in folders for path in folder.glob("*.log"))
     return f"{removed} log files removed, {size / 1e6:.1f} MB; {begun} long ones begun anew"
 
 
