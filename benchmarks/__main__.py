@@ -135,7 +135,7 @@ def _settle_in() -> None:
 
 
 def _database(postgres: EmbeddedPostgres) -> str:
-    from solar_model.pipeline.database import upgrade
+    from solar_model.pipeline.schema import upgrade
 
     info = postgres.dsn("solar")
     upgrade(info)

@@ -20,6 +20,7 @@ from solar_model.pipeline import households, runs
 from solar_model.pipeline.dashboard import shown_range
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.settings import Settings
 from solar_model.ticks import TICK, timestamp_text
 
@@ -84,9 +85,7 @@ def _simulate(
     run_id: str,
 ) -> Path:
     cycle = Cycle(timestamp_text(first), run_id, 1, config.weather, str(folder), steps)
-    snapshot = households.query(
-        connection, tick=first, sql_file=config.households_sql, folder=folder
-    )
+    snapshot = take_snapshot(connection, tick=first, sql_file=config.households_sql, folder=folder)
     given, _ = households.write_input(connection, cycle, snapshot, config)
     results = folder / "results.csv"
     run_simulation(given.path, results, steps, first, config.weather, seed=1)

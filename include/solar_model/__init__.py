@@ -14,6 +14,8 @@ __all__ = ["SolarModelError", "run_simulation", "validate_results"]
 
 __version__ = "0.1.0"
 
+SCHEMA_VERSION = "1.0"  # of the exchanged files, see solar_model.contracts
+
 
 def __getattr__(name: str) -> Any:
     # the model's libraries take seconds to import: only when they are used

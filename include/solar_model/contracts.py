@@ -21,8 +21,6 @@ from pandera.api.polars.types import PolarsData
 from pandera.backends.polars.checks import PolarsCheckBackend
 from pandera.errors import SchemaErrors
 
-SCHEMA_VERSION = "1.0"
-
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 # The energy identities are exact in the six written decimals; half a unit of the last one

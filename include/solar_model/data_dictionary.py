@@ -8,9 +8,9 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
+from solar_model import SCHEMA_VERSION
 from solar_model.contracts import (
     RESIDUALS,
-    SCHEMA_VERSION,
     SURPLUS_TOLERANCE_KWH,
     Results,
     UsersInput,

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-import hashlib
 import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
-from uuid import uuid4
 
 import pandera.polars as pa
 import polars as pl
@@ -20,10 +15,8 @@ import polars as pl
 from solar_model.contracts import Results, UsersInput, columns_of
 from solar_model.errors import InputError
 from solar_model.intake import broken_rules, typed
-from solar_model.scratch import DRAFT, hold
 from solar_model.ticks import TIMESTAMP_FORMAT
-
-Place = str | os.PathLike[str]
+from solar_model.whole_files import Place, atomic_write
 
 FIRST_ROW = 2  # line of the first row: the header is line 1
 _HEAD_BYTES = 65_536
@@ -150,52 +143,6 @@ def append_results(frame: pl.DataFrame, file: IO[bytes], *, header: bool) -> Non
     frame.select(names).with_columns(micro / 1e6).write_csv(
         file, include_header=header, float_precision=6, datetime_format=TIMESTAMP_FORMAT
     )
-
-
-@contextmanager
-def atomic_write(path: Place) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name only when it is whole and on the disk.
-
-    On an exception nothing is left behind and a file that was there before stays as it was.
-
-    Raises
-    ------
-    InputError
-        When a folder, a device or a pipe has this name.
-    """
-    target = Path(path)
-    if target.exists() and not target.is_file():  # root could replace even /dev/null
-        kind = "a folder" if target.is_dir() else "no ordinary file"
-        raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
-    # a name of its own: process numbers repeat on machines that share a folder, and in threads
-    draft = target.with_name(f".{target.name}.{uuid4().hex}{DRAFT}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file = draft.open("wb")
-    except OSError as error:
-        error.filename = str(target)  # the name that was asked for, not the draft's
-        raise
-    try:
-        with file:
-            hold(file.fileno())
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def sha256_of(path: Place) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:

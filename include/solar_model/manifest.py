@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from solar_model.contracts import SCHEMA_VERSION
+from solar_model import SCHEMA_VERSION
 from solar_model.errors import SignatureError, TransferError
-from solar_model.files import Place, atomic_write, sha256_of
 from solar_model.signatures import sign, verify
 from solar_model.ticks import results_of
+from solar_model.whole_files import Place, atomic_write, sha256_of
 
 
 @dataclass(frozen=True)

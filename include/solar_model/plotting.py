@@ -165,7 +165,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     InputError
         When the name's ending is no format of pictures.
     """
-    from solar_model.files import atomic_write
+    from solar_model.whole_files import atomic_write
 
     kind = path.suffix.removeprefix(".").lower()
     known = sorted(figure.canvas.get_supported_filetypes())

@@ -21,9 +21,10 @@ from solar_model.contracts import (
     is_ascending,
 )
 from solar_model.errors import InputError
-from solar_model.files import FIRST_ROW, Place, in_file, read_text
+from solar_model.files import FIRST_ROW, in_file, read_text
 from solar_model.intake import typed
 from solar_model.ticks import TIMESTAMP_FORMAT
+from solar_model.whole_files import Place
 
 # What can be mended, by name, in words.
 REPAIRS = {

@@ -15,10 +15,11 @@ from solar_model.community.battery import Flows
 from solar_model.community.households import Households
 from solar_model.community.model import Community
 from solar_model.errors import InputError
-from solar_model.files import append_results, atomic_write, read_users
+from solar_model.files import append_results, read_users
 from solar_model.manifest import Manifest
 from solar_model.settings import settings
 from solar_model.ticks import timestamp_text
+from solar_model.whole_files import atomic_write
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ import polars as pl
 
 from solar_model.contracts import Breach, Results, UsersInput, is_ascending
 from solar_model.errors import InputError, ResultsError
-from solar_model.files import Place, read_text, read_users
+from solar_model.files import read_text, read_users
 from solar_model.intake import broken_rules
 from solar_model.physics import RULES, beside_systems
 from solar_model.settings import settings
 from solar_model.ticks import FIRST_YEAR, LAST_YEAR, timestamp_text
+from solar_model.whole_files import Place
 
 EXAMPLES = 5
 

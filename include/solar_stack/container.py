@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from psycopg.conninfo import conninfo_to_dict
 
 from solar_model.errors import SolarModelError
-from solar_model.pipeline import database
+from solar_model.pipeline import database, schema
 from solar_model.pipeline.backend import load_sample
 from solar_model.settings import load_settings
 from solar_stack import airflow
@@ -71,7 +71,7 @@ def prepare(variables: Mapping[str, str]) -> None:
     subprocess.run(["airflow", "db", "migrate"], env=dict(variables), check=True)
     solar = database.conninfo(_required(variables, airflow.SOLAR_CONNECTION))
     owner = database.owner_conninfo(solar)
-    database.upgrade(owner)
+    schema.upgrade(owner)
     households = int(variables.get("SAMPLE_HOUSEHOLDS", "0"))
     if households and conninfo_to_dict(solar).get("host") == OWN_POSTGRES:
         with database.connect(owner) as connection:

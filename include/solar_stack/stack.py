@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from solar_model.pipeline import database
+from solar_model.pipeline import database, schema
 from solar_model.pipeline.backend import load_sample
 from solar_model.settings import Settings
 from solar_stack import airflow, processes
@@ -181,7 +181,7 @@ class Stack:
 
     def _prepare_database(self, variables: Mapping[str, str]) -> None:
         with step("Preparing the solar database"):
-            database.upgrade(database.owner_conninfo(self.solar))
+            schema.upgrade(database.owner_conninfo(self.solar))
             self._signals.check()
             # The tables of somebody else's database are its own.
             self.has_sample = variables[airflow.SOLAR_CONNECTION] == self._postgres.dsn("solar")

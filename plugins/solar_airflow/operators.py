@@ -20,6 +20,7 @@ from solar_airflow.links import ValidationLink
 from solar_model.errors import InputError, ResultsError
 from solar_model.pipeline import runs, transfers, work_folders
 from solar_model.pipeline.references import Cycle, FileReference
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.pseudonyms import users_hidden
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick, past_ticks_of_day, timestamp_text
@@ -68,7 +69,6 @@ class QueryHouseholdsOperator(BaseOperator):
     @users_hidden()
     def execute(self, context: Context) -> Handover:
         """Return the cycle and the references of the two files of the snapshot."""
-        from solar_model.pipeline import households
         from solar_model.pipeline.repetition import seed_of
 
         await_turn(self, context)
@@ -100,7 +100,7 @@ class QueryHouseholdsOperator(BaseOperator):
                 **part,
             )
             with runs.timed(connection, cycle.run_id, step_of(self)):
-                snapshot = households.query(
+                snapshot = take_snapshot(
                     connection,
                     tick=cycle.tick_start,
                     sql_file=config.households_sql,
@@ -188,7 +188,8 @@ class CycleOperator(BaseOperator):
 
     def write_input(self, connection: Database, cycle: Cycle) -> FileReference:
         """Write the input file from the snapshot; log what was set aside."""
-        from solar_model.pipeline.households import Snapshot, write_input
+        from solar_model.pipeline.households import write_input
+        from solar_model.pipeline.snapshot import Snapshot
 
         snapshot = Snapshot(self.file("households"), self.file("states"))
         written, quarantined = write_input(connection, cycle, snapshot, settings())

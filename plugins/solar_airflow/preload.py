@@ -14,8 +14,6 @@ import time
 from airflow.configuration import conf
 from airflow.listeners import hookimpl
 
-from solar_model.pipeline.suite import great_expectations
-
 log = logging.getLogger(__name__)
 
 _HEAVY = (
@@ -50,6 +48,8 @@ def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name fo
 
 def preload() -> None:
     """Import what the tasks of a cycle need, and use none of it: threads do not survive a fork."""
+    from solar_model.pipeline.suite import great_expectations
+
     begin = time.monotonic()
     for name in _HEAVY:
         try:

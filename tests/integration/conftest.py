@@ -12,7 +12,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from solar_model.pipeline.database import connect, upgrade
+from solar_model.pipeline.database import connect
+from solar_model.pipeline.schema import upgrade
 from solar_stack.postgres import EmbeddedPostgres
 
 Connection = psycopg.Connection[Any]

@@ -13,15 +13,9 @@ from tests.unit.community.systems import user_ids
 from tests.unit.test_contracts import good_results
 
 from solar_model.errors import InputError, TransferError
-from solar_model.files import (
-    atomic_write,
-    read_batteries,
-    read_results,
-    read_users,
-    write_results,
-    write_users,
-)
+from solar_model.files import read_batteries, read_results, read_users, write_results, write_users
 from solar_model.manifest import Manifest
+from solar_model.whole_files import atomic_write
 
 HEADER = (
     "user_id,panel_wattage,panel_count,battery_capacity_kwh,inverter_capacity_kw,household_size"

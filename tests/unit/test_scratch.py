@@ -14,7 +14,7 @@ from solar_model.scratch import scratch_folder, sweep_drafts
 
 WRITER = """
 import sys, time
-from solar_model.files import atomic_write
+from solar_model.whole_files import atomic_write
 with atomic_write(sys.argv[1] + "/results.csv") as file:
     file.write(b"half")
     print("working", flush=True)

@@ -13,10 +13,11 @@ import pytest
 from solar_model import SolarModelError, run_simulation, validate_results
 from solar_model.community.model import Community, HouseholdBlock
 from solar_model.errors import InputError
-from solar_model.files import read_results, read_users, sha256_of, write_users
+from solar_model.files import read_results, read_users, write_users
 from solar_model.manifest import Manifest
 from solar_model.sample import sample_households
 from solar_model.settings import settings
+from solar_model.whole_files import sha256_of
 
 START = "2024-09-11T17:30:00"  # afternoon into evening at the default site
 

@@ -25,9 +25,9 @@ def upgrade(
 
     Tables users and user_systems are the backend's and are not touched.
     """
-    from solar_model.pipeline import database
+    from solar_model.pipeline import schema
 
-    database.upgrade(_owner(), revision)
+    schema.upgrade(_owner(), revision)
     typer.echo("The solar database is up to date.")
 
 
@@ -39,11 +39,11 @@ def downgrade(
     ] = False,
 ) -> None:
     """Go back to an earlier revision of our tables; what it does not know is lost."""
-    from solar_model.pipeline import database
+    from solar_model.pipeline import schema
 
     if not yes:
         typer.confirm(f"Go back to revision {revision} and lose what it does not know?", abort=True)
-    database.downgrade(_owner(), revision)
+    schema.downgrade(_owner(), revision)
     typer.echo(f"The solar database is at revision {revision}.")
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from solar_model.pipeline.database import grant_roles
+from solar_model.pipeline.schema import grant_roles
 from solar_model.sample import sample_households
 
 _TABLES = """

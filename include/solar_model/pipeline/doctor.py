@@ -18,13 +18,14 @@ import requests
 
 from solar_model.errors import ConfigurationError, TransferError
 from solar_model.manifest import Manifest
-from solar_model.pipeline import database, households
+from solar_model.pipeline import database, schema
 from solar_model.pipeline.alerts.post import greet
 from solar_model.pipeline.connections import Lookup, variable
 from solar_model.pipeline.exchange import Exchange, open_exchange
 from solar_model.pipeline.exchange.patience import CONNECT_S
 from solar_model.pipeline.exchange.trouble import network_trouble
 from solar_model.pipeline.findings import PATIENCE, Finding, attempt, require_same_clock
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.checks import look_at_runners
 from solar_model.settings import Settings
 from solar_model.ticks import parse_tick, timestamp_text
@@ -78,7 +79,7 @@ def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:
     with connection:
         problem, _ = attempt(lambda: database.require_verified(connection.info.dsn))
         yield Finding("database", "certificate is verified", problem)
-        problem, _ = attempt(lambda: database.require_current(connection))
+        problem, _ = attempt(lambda: schema.require_current(connection))
         yield Finding("database", "schema up to date", problem)
         if problem is None:
             problem, _ = attempt(lambda: _run_query(connection, settings))
@@ -87,7 +88,7 @@ def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:
 
 def _run_query(connection: Database, settings: Settings) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        snapshot = households.query(
+        snapshot = take_snapshot(
             connection,
             tick=parse_tick(None),
             sql_file=settings.households_sql,

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from solar_model.errors import ResultsError
-from solar_model.files import Place
 from solar_model.pipeline.reasons import reasons, refusal
 from solar_model.pipeline.suite import Asked, Validation, evidence, validate
 from solar_model.repairs import Mended, Repair, mend_results
 from solar_model.validation import Failure, Report, examine
+from solar_model.whole_files import Place
 
 # A file that fails one of these is wrong as a whole.
 _WHOLE = ("not_empty", "coverage", "stranger")

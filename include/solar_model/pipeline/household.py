@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from solar_model.errors import InputError
-from solar_model.pipeline.households import read_statement
+from solar_model.pipeline.snapshot import read_statement
 from solar_model.ticks import TICK
 
 Connection = psycopg.Connection[Any]

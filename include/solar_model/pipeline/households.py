@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psycopg
-from psycopg import sql
 
 from solar_model.community.households import fill_from_site
-from solar_model.errors import ConfigurationError
-from solar_model.files import atomic_write, write_users
+from solar_model.files import write_users
 from solar_model.intake import split_households
 from solar_model.manifest import Manifest
 from solar_model.pipeline import quarantine, runs
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.pipeline.repetition import weather_of
+from solar_model.pipeline.snapshot import Snapshot, take_snapshot
 from solar_model.pipeline.work_folders import is_here
 from solar_model.settings import Settings
 from solar_model.ticks import input_file_name, timestamp_text
@@ -28,148 +24,6 @@ from solar_model.ticks import input_file_name, timestamp_text
 Connection = psycopg.Connection[Any]
 
 log = logging.getLogger(__name__)
-
-# A semicolon, and comments behind it, cannot stand inside of COPY (…).
-_ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
-
-# The last tick before this one that has rows: an outage does not reset the batteries, nor does one
-# of other shards.
-_LAST_TICK = """
-SELECT tick FROM simulation_runs
-WHERE tick < %(tick)s
-GROUP BY tick
-HAVING bool_and(rows_inserted IS NOT NULL)
-    OR bool_or(rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
-ORDER BY tick DESC LIMIT 1
-"""
-
-# Of a tick that Postgres knows when it plans: else it would read the whole day.
-_STATES = """
-COPY (
-    SELECT user_id::text AS user_id, battery_soc_kwh AS previous_soc_kwh
-    FROM energy_data
-    WHERE source = 'SIMULATION'
-      AND battery_soc_kwh IS NOT NULL
-      AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
-      AND "timestamp" = %(last)s::timestamptz
-) TO STDOUT (FORMAT csv, HEADER)
-"""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What the database said at one moment, as two CSV files.
-
-    Attributes
-    ----------
-    households : FileReference
-        Rows of the household query, as Postgres writes them.
-    states : FileReference
-        The batteries' states at the end of the tick before.
-    """
-
-    households: FileReference
-    states: FileReference
-
-
-def query(
-    connection: Connection,
-    *,
-    tick: datetime,
-    sql_file: Path,
-    folder: Path,
-    shard: int = 0,
-    shards: int = 1,
-) -> Snapshot:
-    """Stream the households and their batteries' states into files, from one snapshot.
-
-    Parameters
-    ----------
-    connection : psycopg.Connection
-        Outside a transaction.
-    tick : datetime.datetime
-        Tick to compute; states are those before it, whatever was computed after.
-    sql_file : path
-        The household query.
-    folder : path
-        Made when missing.
-    shard, shards : int
-        Which part of the community, of how many.
-
-    Raises
-    ------
-    ConfigurationError
-        When the query's file is missing or Postgres cannot run it.
-    """
-    statement = read_statement(sql_file)
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    try:
-        with connection.transaction():
-            households = _copy_to_file(
-                connection,
-                _of_shard(statement, shard, shards),
-                None,
-                folder / "households.csv",
-            )
-            part = {"shard": shard, "shards": shards}
-            before = connection.execute(_LAST_TICK, {"tick": tick, **part}).fetchone()
-            states = _copy_to_file(
-                connection,
-                _STATES.encode(),
-                {"last": before and before[0], **part},
-                folder / "states.csv",
-            )
-    except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:
-        raise ConfigurationError(
-            f"Postgres cannot run the household query {sql_file}: {str(error).strip()}. "
-            "Does it fit your tables, and has `solar db upgrade` run?"
-        ) from error
-    finally:
-        connection.isolation_level = None
-        connection.read_only = None
-    return Snapshot(households, states)
-
-
-def read_statement(sql_file: Path) -> str:
-    """The household query, without what could not stand inside of another statement.
-
-    Raises
-    ------
-    ConfigurationError
-        When the file cannot be read.
-    """
-    try:
-        return _ENDING.sub("", sql_file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"the household query {sql_file} cannot be read ({error.strerror}). "
-            "Set SOLAR_HOUSEHOLDS_SQL to a readable SQL file."
-        ) from error
-
-
-def _of_shard(statement: str, shard: int, shards: int) -> sql.Composed:
-    """The household query as COPY; of one shard where there are several."""
-    ours: sql.Composable = sql.SQL(statement)  # the operator's own file
-    if shards > 1:
-        ours = sql.SQL(
-            "SELECT * FROM (\n{}\n) AS households WHERE solar_shard(user_id::text, {}) = {}"
-        ).format(ours, shards, shard)
-    return sql.SQL("COPY (\n{}\n) TO STDOUT (FORMAT csv, HEADER)").format(ours)
-
-
-def _copy_to_file(
-    connection: Connection,
-    statement: bytes | sql.Composed,
-    parameters: dict[str, Any] | None,
-    path: Path,
-) -> FileReference:
-    with atomic_write(path) as file, connection.cursor() as cursor:
-        with cursor.copy(statement, parameters) as copy:
-            for chunk in copy:
-                file.write(chunk)
-        rows = cursor.rowcount
-    return FileReference.of(path, rows)
 
 
 def write_input(
@@ -184,7 +38,7 @@ def write_input(
     cycle : Cycle
         The ticks.
     snapshot : Snapshot
-        From :func:`query`; where another worker has it, the database is asked again.
+        From :func:`take_snapshot`; where another worker has it, the database is asked again.
     config : Settings
         The site of households that name none, so that every runner reads the same, and the
         weather of ticks for which none is asked and none recorded.
@@ -199,7 +53,7 @@ def write_input(
     folder = Path(cycle.work_dir)
     if not all(is_here(file, folder) for file in (snapshot.households, snapshot.states)):
         log.info("Another worker has the households: asking the database again")
-        snapshot = query(
+        snapshot = take_snapshot(
             connection,
             tick=cycle.tick_start,
             sql_file=config.households_sql,

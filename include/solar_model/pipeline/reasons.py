@@ -9,9 +9,9 @@ import polars as pl
 
 from solar_model.contracts import RESIDUALS
 from solar_model.errors import InputError
-from solar_model.files import Place
 from solar_model.repairs import Mended
 from solar_model.validation import Failure, Report
+from solar_model.whole_files import Place
 
 
 def reasons(report: Report, mended: Mended) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from solar_model.errors import TransferError
-from solar_model.files import sha256_of
 from solar_model.ticks import parse_tick, shard_part, ticks_from
+from solar_model.whole_files import sha256_of
 
 
 @dataclass(frozen=True)

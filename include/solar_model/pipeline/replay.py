@@ -19,7 +19,7 @@ from psycopg.rows import class_row
 from solar_model import __version__
 from solar_model.contracts import Results, columns_of
 from solar_model.errors import ConfigurationError, InputError, TransferError
-from solar_model.files import read_results, sha256_of
+from solar_model.files import read_results
 from solar_model.manifest import Manifest
 from solar_model.pipeline import quarantine
 from solar_model.pipeline.connections import Lookup
@@ -29,6 +29,7 @@ from solar_model.scratch import scratch_folder
 from solar_model.settings import Settings
 from solar_model.simulation import run_simulation
 from solar_model.ticks import TICK, parse_tick, ticks_from
+from solar_model.whole_files import sha256_of
 
 Connection = psycopg.Connection[Any]
 

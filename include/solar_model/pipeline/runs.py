@@ -20,8 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from solar_model import __version__
-from solar_model.contracts import SCHEMA_VERSION
+from solar_model import SCHEMA_VERSION, __version__
 from solar_model.ticks import ticks_from
 
 Connection = psycopg.Connection[Any]

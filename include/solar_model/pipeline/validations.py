@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
@@ -13,7 +13,9 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from solar_model.pipeline.runs import ROWS_OF_RUN
-from solar_model.pipeline.suite import Validation
+
+if TYPE_CHECKING:
+    from solar_model.pipeline.suite import Validation
 
 
 @dataclass(frozen=True)

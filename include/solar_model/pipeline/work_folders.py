@@ -20,11 +20,11 @@ from typing import Any
 import psycopg
 
 from solar_model.errors import ConfigurationError
-from solar_model.files import sha256_of
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import NotInExchange, fetch
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.ticks import shard_part
+from solar_model.whole_files import sha256_of
 
 # What may stand in the name of a folder; Postgres reads it the same.
 _UNNAMEABLE = "[^A-Za-z0-9._-]"

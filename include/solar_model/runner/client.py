@@ -25,11 +25,11 @@ from solar_model.errors import (
     RunnerRefusedError,
     TransferError,
 )
-from solar_model.files import atomic_write
 from solar_model.manifest import Manifest
 from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.answers import require_answer
 from solar_model.runner.protocol import sign_request
+from solar_model.whole_files import atomic_write
 
 # It tells each URL, and those of results carry the signature that opens them.
 logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from solar_model.errors import ConfigurationError, InputError, SolarModelError
-from solar_model.files import atomic_write, read_users
+from solar_model.files import read_users
 from solar_model.manifest import Manifest
 from solar_model.runner.work import simulate_file
 from solar_model.ticks import input_file_name, parse_tick
+from solar_model.whole_files import atomic_write
 
 
 class TooManyJobsError(SolarModelError):

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from solar_model.pipeline.database import VERSION_TABLE
+from solar_model.pipeline.schema import VERSION_TABLE
 
 # A backend that keeps its own Alembic history in the same database is not disturbed.
 context.configure(connection=context.config.attributes["connection"], version_table=VERSION_TABLE)

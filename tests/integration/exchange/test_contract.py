@@ -10,9 +10,9 @@ import requests
 from tests.integration.exchange.conftest import KINDS, written
 
 from solar_model.errors import InputError, TransferError
-from solar_model.files import sha256_of
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import LATEST_INPUT, NotInExchange
+from solar_model.whole_files import sha256_of
 
 pytestmark = pytest.mark.parametrize("place", KINDS, indirect=True)
 

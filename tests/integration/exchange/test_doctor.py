@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from solar_model.cli import app
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.connections import variable
-from solar_model.pipeline.database import downgrade
+from solar_model.pipeline.schema import downgrade
 from solar_model.settings import settings
 
 pytestmark = pytest.mark.slow

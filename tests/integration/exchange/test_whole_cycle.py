@@ -157,7 +157,7 @@ def community(postgres):
         conninfo = psycopg.conninfo.make_conninfo(
             postgres.dsn("solar"), options=f"-csearch_path={schema}"
         )
-        solar_database.upgrade(conninfo)
+        schema.upgrade(conninfo)
         owner.execute("CREATE ROLE worker LOGIN PASSWORD 'hunter2' IN ROLE solar_pipeline")
         worker = psycopg.conninfo.make_conninfo(conninfo, user="worker", password="hunter2")
         yield Community(conninfo, worker)

@@ -19,6 +19,7 @@ from solar_model.pipeline import households, runs
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_model.ticks import TICK, timestamp_text
 
@@ -120,7 +121,7 @@ def community(connection, tmp_path):
         run_id = runs.start(connection, tick=start, airflow_run_id=folder.name, seed=7)
         cycle = Cycle(timestamp_text(start), run_id, 7, "0.9", str(folder))
         config = load_settings(home=tmp_path)
-        snapshot = households.query(
+        snapshot = take_snapshot(
             connection, tick=start, sql_file=config.households_sql, folder=folder
         )
         given, set_aside = households.write_input(connection, cycle, snapshot, config)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from solar_model.contracts import Results, columns_of
-from solar_model.pipeline.database import downgrade, upgrade
+from solar_model.pipeline.schema import downgrade, upgrade
 
 TABLES = {"energy_data", "simulation_runs", "quarantine", "transfer_log"}
 

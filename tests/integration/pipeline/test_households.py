@@ -15,6 +15,7 @@ from solar_model.pipeline import households, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
 from solar_model.pipeline.references import Cycle
 from solar_model.pipeline.repetition import seed_of, weather_of
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.settings import PROJECT_ROOT, load_settings
 
 QUERY = PROJECT_ROOT / "include" / "sql" / "households.sql"
@@ -56,7 +57,7 @@ def cycle(connection, folder, tick=TICK, weather=None) -> Cycle:
 def take(connection, folder, sql_file=QUERY, **more):
     """The input file of a tick, as rows by user."""
     this = cycle(connection, folder, **more)
-    snapshot = households.query(connection, tick=this.tick_start, sql_file=sql_file, folder=folder)
+    snapshot = take_snapshot(connection, tick=this.tick_start, sql_file=sql_file, folder=folder)
     file, quarantined = households.write_input(
         connection, this, snapshot, load_settings(weather="0.8")
     )
@@ -243,7 +244,7 @@ def test_the_file_is_in_the_order_of_the_users(backend, tmp_path):
 def test_looking_for_a_record_leaves_the_connection_ready_for_the_query(backend, tmp_path):
     add(backend)
     assert seed_of(backend, [TICK], None, 3) == 3
-    households.query(backend, tick=TICK, sql_file=QUERY, folder=tmp_path)
+    take_snapshot(backend, tick=TICK, sql_file=QUERY, folder=tmp_path)
     run_id = runs.start(backend, tick=TICK, airflow_run_id="x", seed=5)
     runs.record(backend, run_id, weather="0.4")
     assert seed_of(backend, [TICK], None, 3) == 5

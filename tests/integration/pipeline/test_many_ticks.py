@@ -16,6 +16,7 @@ from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
 from solar_model.pipeline.repetition import seed_of, weather_of
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.work import simulate_file
 from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_model.ticks import (
@@ -43,7 +44,7 @@ def run(connection, folder: Path, first: datetime, steps: int, **asked) -> Path:
         connection, tick=first, airflow_run_id=airflow_run_id, seed=seed, steps=steps
     )
     cycle = Cycle(timestamp_text(first), run_id, seed, given["weather"], str(folder), steps)
-    snapshot = households.query(connection, tick=first, sql_file=QUERY, folder=folder)
+    snapshot = take_snapshot(connection, tick=first, sql_file=QUERY, folder=folder)
     written, _ = households.write_input(
         connection, cycle, snapshot, load_settings(weather="stochastic")
     )

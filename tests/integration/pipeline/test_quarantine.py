@@ -15,13 +15,14 @@ from typer.testing import CliRunner
 from solar_airflow import ending, operators
 from solar_model.cli import app
 from solar_model.errors import InputError, ResultsError
-from solar_model.files import read_results, sha256_of
+from solar_model.files import read_results
 from solar_model.manifest import Manifest
 from solar_model.pipeline import quarantine
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.references import FileReference
 from solar_model.settings import load_settings
 from solar_model.simulation import run_simulation
+from solar_model.whole_files import sha256_of
 
 TICK = "2024-06-11T17:15:00"
 WHEN = datetime(2024, 6, 11, 17, 15, tzinfo=UTC)

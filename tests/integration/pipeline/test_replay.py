@@ -19,6 +19,7 @@ from solar_model.pipeline.exchange import open_exchange
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.pipeline.replay import replay, sample
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.work import simulate_file
 from solar_model.settings import load_settings
 from solar_model.ticks import TICK, timestamp_text
@@ -46,7 +47,7 @@ def run(connection, config):
             connection, tick=tick, airflow_run_id=folder.name, seed=config.seed, steps=steps
         )
         cycle = Cycle(timestamp_text(tick), run_id, config.seed, weather, str(folder), steps)
-        snapshot = households.query(
+        snapshot = take_snapshot(
             connection, tick=tick, sql_file=config.households_sql, folder=folder
         )
         given, _ = households.write_input(connection, cycle, snapshot, config)

@@ -14,10 +14,11 @@ from tests.integration.conftest import Database
 
 from solar_model.pipeline import transfers
 from solar_model.pipeline.backend import load_sample
-from solar_model.pipeline.database import connect, downgrade, upgrade
+from solar_model.pipeline.database import connect
 from solar_model.pipeline.housekeeping.backups import back_up
 from solar_model.pipeline.housekeeping.partitions import days
 from solar_model.pipeline.references import FileReference
+from solar_model.pipeline.schema import downgrade, upgrade
 
 REFUSED = psycopg.errors.InsufficientPrivilege
 

@@ -15,6 +15,7 @@ from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.health import ledger as health
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
+from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.work import simulate_file
 from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_model.ticks import timestamp_text
@@ -42,7 +43,7 @@ def run_shard(connection, folder: Path, tick: datetime, shard: int, shards: int)
     part = {"shard": shard, "shards": shards}
     run_id = runs.start(connection, tick=tick, airflow_run_id=f"{tick} of {shards}", seed=7, **part)
     cycle = Cycle(timestamp_text(tick), run_id, 7, None, str(folder / str(shard)), **part)
-    snapshot = households.query(
+    snapshot = take_snapshot(
         connection, tick=tick, sql_file=QUERY, folder=folder / str(shard), **part
     )
     written, _ = households.write_input(

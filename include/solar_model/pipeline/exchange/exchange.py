@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from solar_model.errors import InputError, TransferError
-from solar_model.files import atomic_write
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange.patience import Patience
 from solar_model.pipeline.exchange.store import Digest, Store, Stored
 from solar_model.pipeline.references import FileReference
+from solar_model.whole_files import atomic_write
 
 LATEST_INPUT = "users_input_latest.csv"
 

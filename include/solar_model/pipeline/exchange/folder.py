@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from solar_model.errors import ConfigurationError, TransferError
-from solar_model.files import atomic_write
 from solar_model.pipeline.exchange.store import NotInExchange, Sink, Store, Stored
 from solar_model.scratch import sweep_drafts
+from solar_model.whole_files import atomic_write
 
 
 class FolderStore(Store):

@@ -12,11 +12,11 @@ import psycopg
 from psycopg import sql
 
 from solar_model.errors import TransferError
-from solar_model.files import atomic_write, sha256_of
 from solar_model.pipeline import transfers
 from solar_model.pipeline.housekeeping import partitions
 from solar_model.pipeline.references import FileReference
 from solar_model.settings import Settings
+from solar_model.whole_files import atomic_write, sha256_of
 
 Connection = psycopg.Connection[Any]
 

@@ -1,0 +1,62 @@
+"""Files that are whole or not there, and their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from solar_model.errors import InputError
+from solar_model.scratch import DRAFT, hold
+
+Place = str | os.PathLike[str]
+
+
+@contextmanager
+def atomic_write(path: Place) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when it is whole and on the disk.
+
+    On an exception nothing is left behind and a file that was there before stays as it was.
+
+    Raises
+    ------
+    InputError
+        When a folder, a device or a pipe has this name.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_file():  # root could replace even /dev/null
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
+    # a name of its own: process numbers repeat on machines that share a folder, and in threads
+    draft = target.with_name(f".{target.name}.{uuid4().hex}{DRAFT}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = draft.open("wb")
+    except OSError as error:
+        error.filename = str(target)  # the name that was asked for, not the draft's
+        raise
+    try:
+        with file:
+            hold(file.fileno())
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def sha256_of(path: Place) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
