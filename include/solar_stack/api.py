@@ -49,6 +49,8 @@ class AirflowApi:
         when it does not answer.
         """
         try:
+            # what tasks talk to is made when it is first asked: let no task wait for it
+            self._session.get(f"{self.address}/execution/health", timeout=SECONDS)
             answer = self._session.get(f"{self.address}/api/v2/monitor/health", timeout=SECONDS)
             states = answer.json()
         except (requests.RequestException, ValueError):
