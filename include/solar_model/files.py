@@ -69,18 +69,34 @@ def read_users(path: Place) -> pl.DataFrame:
     return frame
 
 
-def read_batteries(path: Place) -> pl.DataFrame:
-    """Batteries of an input file that is known to meet its contract, as fast as it can be read.
+def read_known(path: Place, model: type[pa.DataFrameModel], *names: str) -> pl.DataFrame:
+    """Read a file that is known to meet its contract, as fast as it can be read.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Our own file, or one that has been validated, not a byte changed since.
+    model : UsersInput or Results
+        The contract.
+    *names : str
+        Columns that are wanted; all, where none is named.
 
     Returns
     -------
     polars.DataFrame
-        ``user_id``, ``battery_capacity_kwh`` and, where the file has it, ``battery_soc_kwh``.
+        Those columns that the file has, as `read_users` and `read_results` return them.
     """
-    wanted = ("user_id", "battery_capacity_kwh", "battery_soc_kwh")
-    types = {name: column.dtype.type for name, column in columns_of(UsersInput).items()}
-    rows = pl.scan_csv(Path(path), schema_overrides={name: types[name] for name in wanted})
-    return rows.select(pl.selectors.by_name(*wanted, require_all=False)).collect()
+    types = {name: column.dtype.type for name, column in columns_of(model).items()}
+    texts = {name: pl.String if dtype.is_temporal() else dtype for name, dtype in types.items()}
+    rows = pl.scan_csv(Path(path), schema_overrides=texts)
+    present = rows.collect_schema().names()
+    return rows.select(
+        pl.col(name).str.to_datetime(TIMESTAMP_FORMAT, time_unit="us", time_zone="UTC")
+        if types[name].is_temporal()
+        else name
+        for name in names or types
+        if name in present
+    ).collect()
 
 
 def write_users(frame: pl.DataFrame, path: Place) -> None:

@@ -134,8 +134,7 @@ def split_households(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         },
         schema_overrides={"reasons": pl.List(pl.String)},
     )
-    good = frame.with_row_index("index").join(by_row, on="index", how="anti", maintain_order="left")
-    return good.drop("index"), rejected
+    return frame.filter(~pl.int_range(pl.len()).is_in(index.implode())), rejected
 
 
 def _reasons(raw: pl.DataFrame, frame: pl.DataFrame, breach: Breach) -> pl.DataFrame:

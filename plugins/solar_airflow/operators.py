@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -273,7 +274,8 @@ class ValidateResultsOperator(CycleOperator):
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``checks``, the number passed, and ``as_it_came``: whether nothing was mended."""
-        from solar_model.files import read_users
+        from solar_model.contracts import UsersInput
+        from solar_model.files import read_known
         from solar_model.manifest import Manifest
         from solar_model.pipeline import drift, gate, quarantine, validations
         from solar_model.pipeline.suite import Asked
@@ -286,7 +288,8 @@ class ValidateResultsOperator(CycleOperator):
             totals_kwh=Manifest.read(results).totals_kwh,
             usual_kwh=drift.usual(connection, cycle.ticks, given.rows),
         )
-        verdict = gate.judge(results, read_users(self.input_path()), asked, config.quarantine_limit)
+        users = read_known(self.input_path(), UsersInput)
+        verdict = gate.judge(results, users, asked, config.quarantine_limit)
         for note in (*map(str, verdict.repairs), *verdict.validation.warnings):
             self.log.warning("%s", note)
         if cycle.run_id is not None:
@@ -316,10 +319,11 @@ class InsertResultsOperator(CycleOperator):
 
     def step(self, connection: Database, cycle: Cycle) -> Handover:
         """Add ``inserted``, the number of rows."""
-        from solar_model.files import read_batteries, read_results
+        from solar_model.contracts import Results, UsersInput
+        from solar_model.files import read_known
         from solar_model.manifest import Manifest
         from solar_model.pipeline import gate, quarantine
-        from solar_model.pipeline.certificates import certify
+        from solar_model.pipeline.certificates import BATTERY, certify
         from solar_model.pipeline.insertion import insert
 
         if cycle.run_id is None:
@@ -328,29 +332,35 @@ class InsertResultsOperator(CycleOperator):
         results, given = self.results_path(), self.file("input")
         manifest = Manifest.read(results)
         rows = (
-            read_results(results)
+            read_known(results, Results)
             if self.handover["as_it_came"]
             else gate.accepted(results, quarantine.set_aside(connection, cycle.run_id))
         )
-        inserted = insert(
-            connection,
-            cycle.run_id,
-            rows,
-            certificate_of=certify(rows, read_batteries(self.input_path()), cycle.ticks),
-            seed=cycle.seed,
-            weather=manifest.weather,
-            model_version=manifest.model_version,
-            schema_version=manifest.schema_version,
-            runner=self.handover["runner"],
-            exchange=self.file("uploaded").exchange,
-            results_exchange=self.file("results").exchange,
-            input_file=given.name,
-            input_sha256=given.sha256,
-            input_rows=given.rows,
-            results_file=results.name,
-            results_sha256=self.file("downloaded").sha256,
-            checks_passed=self.handover["checks"],
-        )
+        users = self.input_path()
+        with ThreadPoolExecutor(1) as beside:
+            # while the rows are on their way to Postgres
+            proof = beside.submit(
+                lambda: certify(rows, read_known(users, UsersInput, *BATTERY), cycle.ticks)
+            )
+            inserted = insert(
+                connection,
+                cycle.run_id,
+                rows,
+                certificates_of=proof.result,
+                seed=cycle.seed,
+                weather=manifest.weather,
+                model_version=manifest.model_version,
+                schema_version=manifest.schema_version,
+                runner=self.handover["runner"],
+                exchange=self.file("uploaded").exchange,
+                results_exchange=self.file("results").exchange,
+                input_file=given.name,
+                input_sha256=given.sha256,
+                input_rows=given.rows,
+                results_file=results.name,
+                results_sha256=self.file("downloaded").sha256,
+                checks_passed=self.handover["checks"],
+            )
         self.moved(connection, cycle, "insert", self.file("downloaded"), place="energy_data")
         self.log.info("Inserted %s rows", f"{inserted:,}")
         return {"inserted": inserted}

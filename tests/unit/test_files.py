@@ -12,8 +12,9 @@ import pytest
 from tests.unit.community.systems import user_ids
 from tests.unit.test_contracts import good_results
 
+from solar_model.contracts import Results, UsersInput
 from solar_model.errors import InputError, TransferError
-from solar_model.files import read_batteries, read_results, read_users, write_results, write_users
+from solar_model.files import read_known, read_results, read_users, write_results, write_users
 from solar_model.manifest import Manifest
 from solar_model.whole_files import atomic_write
 
@@ -48,12 +49,18 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(csv, end):
     assert len(read_users(path)) == 1
 
 
-def test_batteries_alone_are_those_of_the_whole_file(csv):
+def test_a_file_that_is_known_reads_as_one_that_is_not(csv, tmp_path):
     header = f"{HEADER},battery_soc_kwh"
     for path in (csv(HEADER, ONE, TWO), csv(header, f"{ONE},1.5", f"{TWO},")):
         whole = read_users(path)
+        assert read_known(path, UsersInput).equals(whole)
         names = ["user_id", "battery_capacity_kwh", "battery_soc_kwh"]
-        assert read_batteries(path).equals(whole.select(n for n in names if n in whole.columns))
+        present = [name for name in names if name in whole.columns]
+        assert read_known(path, UsersInput, *names).equals(whole.select(present))
+
+    results = tmp_path / "results.csv"
+    write_results(good_results(), results)
+    assert read_known(results, Results).equals(read_results(results))
 
 
 def test_upper_case_users_become_lower_case(csv):

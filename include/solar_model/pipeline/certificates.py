@@ -20,6 +20,9 @@ from solar_model.physics import STATE_TOLERANCE_KWH, state_before
 
 Connection = psycopg.Connection[Any]
 
+# What of the input it needs.
+BATTERY = ("user_id", "battery_capacity_kwh", "battery_soc_kwh")
+
 _FLOWS = (
     "generation_kwh",
     "consumption_kwh",
@@ -61,8 +64,7 @@ def certify(
     rows : polars.DataFrame
         Valid results.
     users : polars.DataFrame
-        The batteries of the input that they were computed from, see
-        :func:`solar_model.physics.state_before`.
+        The input that they were computed from, its columns ``BATTERY`` at least.
     ticks : sequence of datetime.datetime
         Ticks that were asked for, in order.
 

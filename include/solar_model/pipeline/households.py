@@ -87,7 +87,7 @@ def write_input(
             households_quarantined=len(rejected),
         )
         connection.commit()
-    return FileReference.of(path, len(good)), len(rejected)
+    return FileReference.described(path.absolute().as_uri(), manifest), len(rejected)
 
 
 def _carry_states(households: pl.DataFrame, states_file: Path) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from psycopg.copy import QueuedLibpqWriter
 
 from solar_model.community.draws import uuid_words
 from solar_model.community.weather.record import record_of_tick
-from solar_model.contracts import Results, columns_of
+from solar_model.contracts import Results, columns_of, is_ascending
 from solar_model.pipeline import certificates, runs
 from solar_model.ticks import tick_index
 
@@ -76,7 +76,7 @@ def insert(
     results: pl.DataFrame,
     *,
     weather: Any = None,
-    certificate_of: Mapping[datetime, Mapping[str, Any]] | None = None,
+    certificates_of: Callable[[], Mapping[datetime, Mapping[str, Any]]] | None = None,
     **facts: Any,
 ) -> int:
     """Replace the simulated rows of a run's ticks and complete it, together or not at all.
@@ -94,8 +94,9 @@ def insert(
         Valid results: the columns of :class:`solar_model.contracts.Results`.
     weather : object
         Record of the weather of all ticks.
-    certificate_of : mapping, optional
-        Energy certificates by tick, see :func:`solar_model.pipeline.certificates.certify`.
+    certificates_of : callable, optional
+        Gives the energy certificates by tick, see
+        :func:`solar_model.pipeline.certificates.certify`; called when rows have been sent.
     **facts
         More columns of the run's rows, made visible in the same instant.
 
@@ -104,7 +105,8 @@ def insert(
     int
         Rows inserted.
     """
-    ordered = results.sort("timestamp", "user_id")
+    in_order = is_ascending(results, "timestamp", "user_id")
+    ordered = results if in_order else results.sort("timestamp", "user_id")
     partition_of = _partitions(connection, ordered["timestamp"].dt.date().unique())
     inserted = 0
     with connection.transaction():
@@ -133,8 +135,8 @@ def insert(
                 **_totals(rows),
                 **facts,
             )
-            if certificate_of:
-                certificates.store(connection, row_of[tick], certificate_of[tick])
+            if certificates_of:
+                certificates.store(connection, row_of[tick], certificates_of()[tick])
             inserted += len(rows)
         connection.execute(_COMPLETE, (list(row_of.values()),))
     return inserted

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from solar_model.errors import TransferError
 from solar_model.ticks import parse_tick, shard_part, ticks_from
 from solar_model.whole_files import sha256_of
+
+if TYPE_CHECKING:
+    from solar_model.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class FileReference:
     def of(cls, path: Path, rows: int) -> FileReference:
         """Reference to a file on this machine."""
         return cls(path.absolute().as_uri(), rows, path.stat().st_size, sha256_of(path))
+
+    @classmethod
+    def described(cls, uri: str, manifest: Manifest) -> FileReference:
+        """Reference to the file of a manifest, wherever that is."""
+        return cls(uri, manifest.rows, manifest.size_bytes, manifest.sha256)
 
     @property
     def name(self) -> str:

@@ -31,17 +31,18 @@ HAVING bool_and(rows_inserted IS NOT NULL)
 ORDER BY tick DESC LIMIT 1
 """
 
-# Of a tick that Postgres knows when it plans: else it would read the whole day.
+# All lines of the CSV file as one text: a row costs more on its way than what is in it. A text may
+# have a gigabyte, which is 25 million lines. Of a tick that Postgres knows when it plans: else it
+# would read the whole day.
 _STATES = """
-COPY (
-    SELECT user_id::text AS user_id, battery_soc_kwh AS previous_soc_kwh
-    FROM energy_data
-    WHERE source = 'SIMULATION'
-      AND battery_soc_kwh IS NOT NULL
-      AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
-      AND "timestamp" = %(last)s::timestamptz
-) TO STDOUT (FORMAT csv, HEADER)
+SELECT count(*), string_agg(user_id || ',' || battery_soc_kwh, E'\\n')
+FROM energy_data
+WHERE source = 'SIMULATION'
+  AND battery_soc_kwh IS NOT NULL
+  AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
+  AND "timestamp" = %(last)s::timestamptz
 """
+_STATES_HEADER = b"user_id,previous_soc_kwh\n"
 
 
 @dataclass(frozen=True)
@@ -94,19 +95,13 @@ def take_snapshot(
     connection.read_only = True
     try:
         with connection.transaction():
-            households = _copy_to_file(
-                connection,
-                _of_shard(statement, shard, shards),
-                None,
-                folder / "households.csv",
+            households = _write_households(
+                connection, _of_shard(statement, shard, shards), folder / "households.csv"
             )
             part = {"shard": shard, "shards": shards}
             before = connection.execute(_LAST_TICK, {"tick": tick, **part}).fetchone()
-            states = _copy_to_file(
-                connection,
-                _STATES.encode(),
-                {"last": before and before[0], **part},
-                folder / "states.csv",
+            states = _write_states(
+                connection, {"last": before and before[0], **part}, folder / "states.csv"
             )
     except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise ConfigurationError(
@@ -146,15 +141,18 @@ def _of_shard(statement: str, shard: int, shards: int) -> sql.Composed:
     return sql.SQL("COPY (\n{}\n) TO STDOUT (FORMAT csv, HEADER)").format(ours)
 
 
-def _copy_to_file(
-    connection: Connection,
-    statement: bytes | sql.Composed,
-    parameters: dict[str, Any] | None,
-    path: Path,
-) -> FileReference:
+def _write_households(connection: Connection, statement: sql.Composed, path: Path) -> FileReference:
     with atomic_write(path) as file, connection.cursor() as cursor:
-        with cursor.copy(statement, parameters) as copy:
-            for chunk in copy:
-                file.write(chunk)
+        with cursor.copy(statement) as copy:
+            for row in copy:
+                file.write(row)
         rows = cursor.rowcount
+    return FileReference.of(path, rows)
+
+
+def _write_states(connection: Connection, which: dict[str, Any], path: Path) -> FileReference:
+    [(rows, lines)] = connection.execute(_STATES, which).fetchall()
+    with atomic_write(path) as file:
+        file.write(_STATES_HEADER)
+        file.write((lines or "").encode())
     return FileReference.of(path, rows)

@@ -44,7 +44,7 @@ def stored(connection, day):
     ticks = ticks_from(MORNING, STEPS)
     run_id = runs.start(connection, tick=MORNING, airflow_run_id=str(uuid4()), seed=1, steps=STEPS)
     proof = certificates.certify(rows, users, ticks)
-    insert(connection, run_id, rows, weather=weather, certificate_of=proof)
+    insert(connection, run_id, rows, weather=weather, certificates_of=lambda: proof)
     return certificates.between(connection)
 
 
@@ -97,7 +97,7 @@ def test_energy_from_nowhere_is_seen_and_its_household_named(connection, day, co
     )
     proof = certificates.certify(wrong, users, [MORNING])
     run_id = runs.start(connection, tick=MORNING, airflow_run_id="x", seed=1)
-    insert(connection, run_id, wrong, certificate_of=proof)
+    insert(connection, run_id, wrong, certificates_of=lambda: proof)
     [row] = certificates.between(connection).to_dicts()
     assert row["holds"] is False
     assert row["worst_user_id"] == user_ids(5)[4]

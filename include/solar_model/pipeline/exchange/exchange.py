@@ -79,12 +79,7 @@ class Exchange:
         self._put(source.name, source, manifest)
         if latest and _INPUT.fullmatch(source.name) and not self._has_later(manifest):
             self._put(LATEST_INPUT, source, manifest)
-        return FileReference(
-            uri=f"{self.url}/{quote(source.name)}",
-            rows=manifest.rows,
-            bytes=manifest.size_bytes,
-            sha256=manifest.sha256,
-        )
+        return FileReference.described(f"{self.url}/{quote(source.name)}", manifest)
 
     def get(self, name: str, folder: Path) -> FileReference:
         """Fetch a file and its manifest into a folder.
@@ -181,12 +176,7 @@ class Exchange:
             file.flush()
             manifest.verify(file.name, called=f"{self.url}/{name}")
         manifest.write(target)
-        return FileReference(
-            uri=target.absolute().as_uri(),
-            rows=manifest.rows,
-            bytes=manifest.size_bytes,
-            sha256=manifest.sha256,
-        )
+        return FileReference.described(target.absolute().as_uri(), manifest)
 
     def _manifest(self, name: str) -> Manifest:
         content = bytearray()
