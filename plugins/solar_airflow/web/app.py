@@ -15,14 +15,14 @@ from solar_model.pseudonyms import pseudonymised
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-_app = FastAPI(title="Community solar", docs_url=None, redoc_url=None, openapi_url=None)
-_app.include_router(health.router)
-_app.include_router(dashboard.router)
-_app.include_router(runbook.router)
-_app.include_router(validations.router)
+app = FastAPI(title="Community solar", docs_url=None, redoc_url=None, openapi_url=None)
+app.include_router(health.router)
+app.include_router(dashboard.router)
+app.include_router(runbook.router)
+app.include_router(validations.router)
 
 
-@_app.exception_handler(HTTPException)
+@app.exception_handler(HTTPException)
 async def to_login(request: Request, error: HTTPException) -> Response:
     """Somebody who follows a link of a mail logs in first; a program is told 401."""
     if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):
@@ -30,14 +30,14 @@ async def to_login(request: Request, error: HTTPException) -> Response:
     return await http_exception_handler(request, error)
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     """Let Airflow's log of accesses, written after this, say which page and not whose."""
     try:
-        await _app(scope, receive, send)
+        await app(scope, receive, send)
     finally:
         if "/household" in scope["path"]:
             scope["path"] = pseudonymised(scope["path"])
             scope["query_string"] = b""
 
 
-MOUNTED = {"app": app, "url_prefix": "/solar", "name": "Solar"}
+MOUNTED = {"app": serve, "url_prefix": "/solar", "name": "Solar"}

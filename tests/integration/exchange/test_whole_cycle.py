@@ -29,6 +29,7 @@ from solar_model.pipeline import database as solar_database
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.connections import variable
 from solar_model.pipeline.exchange import opening
+from solar_model.pipeline.schema import upgrade
 from solar_model.settings import settings
 from solar_model.ticks import timestamp_text
 
@@ -157,7 +158,7 @@ def community(postgres):
         conninfo = psycopg.conninfo.make_conninfo(
             postgres.dsn("solar"), options=f"-csearch_path={schema}"
         )
-        schema.upgrade(conninfo)
+        upgrade(conninfo)
         owner.execute("CREATE ROLE worker LOGIN PASSWORD 'hunter2' IN ROLE solar_pipeline")
         worker = psycopg.conninfo.make_conninfo(conninfo, user="worker", password="hunter2")
         yield Community(conninfo, worker)
