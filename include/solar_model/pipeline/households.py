@@ -1,4 +1,4 @@
-"""From the operator's tables to the cycle's input file."""
+"""From a snapshot of the operator's tables to the input file of the cycle."""
 
 from __future__ import annotations
 
