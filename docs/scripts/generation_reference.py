@@ -77,10 +77,13 @@ def model_hourly_kwh(weather_file: Path, systems: list[System]) -> Floats:
     weather = open_weather(f"file:{weather_file}", seed=0)
     offset_ticks = read_weather_file(weather_file).utc_offset_ticks
     first = tick_index(datetime(YEAR, 1, 1, tzinfo=UTC)) - offset_ticks
-    energy = np.empty((HOURS * 4, len(systems)))
-    for step in range(len(energy)):
-        sun = sun_at(first + step, *cells[:2])
-        energy[step] = arrays.energy_kwh(sun, weather.sky(first + step, sun), cells[2])
+    energy = np.zeros((HOURS * 4, len(systems)))
+    ticks = first + np.arange(len(energy))
+    zenith_deg = sun_at(ticks[:, np.newaxis], *cells[:2]).zenith_deg.min(axis=1)
+    for step in np.flatnonzero(zenith_deg < 90.0):  # there is none at night
+        tick = int(ticks[step])
+        sun = sun_at(tick, *cells[:2])
+        energy[step] = arrays.energy_kwh(sun, weather.sky(tick, sun), cells[2])
     return energy.reshape(HOURS, 4, -1).sum(axis=1)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
+import pvlib
 import PySAM.Battery as SamBattery
 import pytest
 from PySAM import BatteryTools
@@ -22,6 +24,7 @@ from solar_model.settings import settings
 from solar_model.ticks import TICK_HOURS
 
 TICKS = 365 * 96
+TYPICAL_YEAR = f"file:{files(pvlib) / 'data' / '723170TYA.CSV'}"  # of Greensboro
 CAPACITIES_KWH = (5.0, 10.0, 20.0)
 LOWEST_SOC, HIGHEST_SOC = 10.0, 90.0  # [%] between which SAM's battery is used
 
@@ -85,7 +88,7 @@ def test_a_year_s_imports_and_exports_are_those_of_sam():
         # SAM's inverter serves the battery alone: one that never limits both together
         inverter_capacity_kw=np.full(len(CAPACITIES_KWH), 25.0),
     )
-    community = Community(households, "2023-01-01T05:00", "stochastic", seed=1)
+    community = Community(households, "2023-01-01T05:00", TYPICAL_YEAR, seed=1)
     generation, consumption, bought, fed_in = np.empty((4, TICKS, len(households)))
     for tick in range(TICKS):
         community.step()
