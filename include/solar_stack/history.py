@@ -33,7 +33,8 @@ def fill_last_day(stack: Stack, api: AirflowApi, signals: Signals) -> None:
     with step("Filling in the last 24 hours") as detail:
         # not today before its first tick is over
         backfill = api.backfill(DAILY_DAG, first_day, datetime.now(tz=UTC) - TICK)
-        while not api.backfill_ended(backfill):
+        # Airflow calls a backfill ended up to half a minute after its last run
+        while _first_day_with_a_gap(stack) and not api.backfill_ended(backfill):
             for run in api.runs(DAILY_DAG):
                 if run["state"] == "running":
                     tasks = api.tasks(DAILY_DAG, run["dag_run_id"])
@@ -47,7 +48,7 @@ def fill_last_day(stack: Stack, api: AirflowApi, signals: Signals) -> None:
 
 def _first_day_with_a_gap(stack: Stack) -> datetime | None:
     """Start of the first UTC day of the last 24 hours with a tick that is over and has no rows."""
-    now = parse_tick(None)
+    now = parse_tick(stack.started_at)
     with database.connect(stack.solar) as connection:
         first: datetime | None
         [(first,)] = connection.execute(

@@ -115,7 +115,7 @@ def home() -> Iterator[Path]:
 
 
 def counts(home: Path) -> tuple[int, int]:
-    """Rows of energy_data, and completed runs."""
+    """Rows of energy_data, and ticks that are completed."""
     with (
         EmbeddedPostgres(home / "postgres") as postgres,
         psycopg.connect(postgres.dsn("solar")) as connection,
@@ -175,7 +175,7 @@ def test_a_stop_in_the_middle_of_starting(home, port):
 
 def test_after_a_kill_the_next_start_cleans_up_and_ctrl_c_stops_everything(home, port):
     killed = Launcher(home, "run", SOLAR_PORT=port)
-    killed.wait_for("✓ Starting Airflow")
+    killed.wait_for("✓ Filling in the last 24 hours")
 
     second = Launcher(home, "run", SOLAR_PORT=str(free_port()))
     assert second.process.wait(timeout=60) == 1
@@ -203,3 +203,6 @@ def test_after_a_kill_the_next_start_cleans_up_and_ctrl_c_stops_everything(home,
     assert launcher.send(signal.SIGINT) == 128 + signal.SIGINT, launcher.said
     assert launcher.left() == []
     assert "Traceback" not in launcher.said
+    rows, ticks = counts(home)
+    assert ticks >= 96, "the dashboard would not show a whole day"
+    assert rows == 1000 * ticks
