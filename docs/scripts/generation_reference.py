@@ -6,9 +6,10 @@ PySAM), fed with the file itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 
 from solar_model.community.generation import PvArrays
 from solar_model.community.households import Households
-from solar_model.community.sun import location_cells, sun_at
+from solar_model.community.sun import Sun, location_cells, sun_at
 from solar_model.community.weather import open_weather
 from solar_model.community.weather.files import read_weather_file
+from solar_model.community.weather.sky import Sky
 from solar_model.ticks import tick_index
 
 Floats = NDArray[np.float64]
+T = TypeVar("T", Sun, Sky)
 
 YEAR = 2023
 HOURS = 8760
@@ -43,13 +46,13 @@ class System:
 
 def equator_azimuth_deg(weather_file: Path) -> float:
     """South on the northern hemisphere, north on the southern."""
-    latitude_deg, _ = _site(weather_file)
+    [latitude_deg], _ = _site(weather_file)
     return 180.0 if latitude_deg >= 0.0 else 0.0
 
 
 def households(weather_file: Path, systems: list[System]) -> Households:
     """The systems as households at the site of the file."""
-    latitude_deg, longitude_deg = _site(weather_file)
+    [latitude_deg], [longitude_deg] = _site(weather_file)
     count = len(systems)
     none = np.zeros(count)
     return Households(
@@ -70,21 +73,33 @@ def households(weather_file: Path, systems: list[System]) -> Households:
 
 
 def model_hourly_kwh(weather_file: Path, systems: list[System]) -> Floats:
-    """Energy of each hour of the file's year by this model, in ticks, shape (8760, systems)."""
-    members = households(weather_file, systems)
-    arrays = PvArrays(members)
-    cells = location_cells(members.latitude_deg, members.longitude_deg)
+    """Energy of each hour of the file's year by this model, in ticks, shape (8760, systems).
+
+    Each tick with sun is a place of its own, so that a year is one call of the model.
+    """
+    *site, _ = location_cells(*_site(weather_file))
     weather = open_weather(f"file:{weather_file}", seed=0)
     offset_ticks = read_weather_file(weather_file).utc_offset_ticks
     first = tick_index(datetime(YEAR, 1, 1, tzinfo=UTC)) - offset_ticks
+    suns = [sun_at(first + step, *site) for step in range(HOURS * 4)]
+    day = [step for step, sun in enumerate(suns) if sun.zenith_deg[0] < 90.0]
+    suns = [suns[step] for step in day]
+    skies = [weather.sky(first + step, sun) for step, sun in zip(day, suns, strict=True)]
+    sun, sky = _side_by_side(suns), _side_by_side(skies)
     energy = np.zeros((HOURS * 4, len(systems)))
-    ticks = first + np.arange(len(energy))
-    zenith_deg = sun_at(ticks[:, np.newaxis], *cells[:2]).zenith_deg.min(axis=1)
-    for step in np.flatnonzero(zenith_deg < 90.0):  # there is none at night
-        tick = int(ticks[step])
-        sun = sun_at(tick, *cells[:2])
-        energy[step] = arrays.energy_kwh(sun, weather.sky(tick, sun), cells[2])
+    for column, system in enumerate(systems):
+        arrays = PvArrays(households(weather_file, [system] * len(day)))
+        energy[day, column] = arrays.energy_kwh(sun, sky, np.arange(len(day)))
     return energy.reshape(HOURS, 4, -1).sum(axis=1)
+
+
+def _side_by_side(parts: list[T]) -> T:
+    """The values of many, for one place each, as those of one for many places."""
+    names = [field.name for field in fields(parts[0])]
+    return replace(
+        parts[0],
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
+    )
 
 
 def pvwatts_hourly_kwh(weather_file: Path, systems: list[System]) -> Floats:
@@ -108,8 +123,9 @@ def monthly(hourly_kwh: Floats) -> Floats:
     return np.add.reduceat(hourly_kwh, MONTH_STARTS_H, axis=0)
 
 
-def _site(weather_file: Path) -> tuple[float, float]:
+def _site(weather_file: Path) -> tuple[Floats, Floats]:
+    """Its latitude and longitude, each shape (1,) [degrees]."""
     site = read_weather_file(weather_file).site
     if site is None:
         raise ValueError(f"{weather_file} names no site: PVWatts needs one")
-    return float(site[0][0]), float(site[1][0])
+    return site
