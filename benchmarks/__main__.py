@@ -58,12 +58,12 @@ def main(
     postgres.remove()  # what a run that was broken off has left
     try:
         measured |= _measure_pipeline(postgres, sizes, growth, repeat)
-    finally:
-        postgres.remove()  # with millions of rows, which fill the memory that Airflow is to have
-    _write(measured, output)
-    if airflow:
-        measured |= _measure_airflow(sizes, repeat)
         _write(measured, output)
+        if airflow:
+            measured |= _measure_airflow(sizes, repeat)
+            _write(measured, output)
+    finally:
+        postgres.remove()
     if model:
         from benchmarks import community
 
