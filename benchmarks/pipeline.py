@@ -184,11 +184,22 @@ def growth(info: str, households: int, first: datetime, ticks: int) -> dict[str,
             more = {"peak_mib": around["peak_mib"], "rows": n * households}
             inserts.append({**insert, **postgres, **more})
     rows = households * ticks
-    return {
+    grown = {
         "inserts": inserts,
         "bytes_per_row": _table_bytes(info, first) / rows,
         "log_bytes_per_row": (_log_bytes(info) - log_before) / rows,
     }
+    _forget(info, first)
+    return grown
+
+
+def _forget(info: str, tick: datetime) -> None:
+    """Drop the rows of a day: millions of them fill the memory that others are to have."""
+    with connect(info) as connection:
+        [(partition,)] = connection.execute(
+            "SELECT energy_data_partition(%s)", (tick.date(),)
+        ).fetchall()
+        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(partition)))
 
 
 def _log_bytes(info: str) -> int:
