@@ -48,8 +48,6 @@ def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name fo
 
 def preload() -> None:
     """Import what the tasks of a cycle need, and use none of it: threads do not survive a fork."""
-    from solar_model.pipeline.suite import great_expectations
-
     begin = time.monotonic()
     for name in _HEAVY:
         try:
@@ -57,5 +55,7 @@ def preload() -> None:
         except ImportError:
             # Airflow swallows what a listener raises; tasks will say it again where it is seen.
             log.exception("Cannot preload %s: tasks that need it will fail", name)
+    from solar_model.pipeline.suite import great_expectations
+
     great_expectations()
     log.info("Preloaded %d libraries in %.1f s", len(_HEAVY), time.monotonic() - begin)
