@@ -81,3 +81,11 @@ def test_the_lock_is_for_the_oldest_python_that_is_supported(lock, _extra):
 @pytest.mark.parametrize(("lock", "_extra"), LOCKS)
 def test_no_index_is_named(lock, _extra):
     assert not re.search(r"https?://|--index|--find-links", (PROJECT_ROOT / lock).read_text())
+
+
+def test_every_hole_that_the_audit_excepts_has_its_reason():
+    hole = r"(?:CVE|MAL|PYSEC)-\d{4}-\d+|GHSA(?:-\w{4}){3}"
+    makefile = (PROJECT_ROOT / "Makefile").read_text()
+    _, _, reasons = (PROJECT_ROOT / "docs/threat-model.md").read_text().partition("## Known holes")
+    [excepted] = re.findall(r"^excepted_holes := (.+)", makefile, re.MULTILINE)
+    assert excepted.split() == re.findall(hole, reasons)
