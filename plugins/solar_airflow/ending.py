@@ -11,7 +11,7 @@ import psycopg
 from airflow.sdk import BaseOperator, Context
 
 from solar_airflow.connections import connection_text, open_database
-from solar_airflow.operators import tick_of
+from solar_airflow.cycle import tick_of
 from solar_model.errors import SolarModelError
 from solar_model.pipeline import runs, work_folders
 from solar_model.pseudonyms import pseudonymised

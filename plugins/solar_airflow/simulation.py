@@ -16,7 +16,7 @@ from airflow.sdk import Context
 
 from solar_airflow.backfills import step_back
 from solar_airflow.connections import connection_text, open_database
-from solar_airflow.operators import CycleOperator, Handover, step_of
+from solar_airflow.cycle import CycleOperator, Handover, step_of
 from solar_airflow.triggers import ExchangeTrigger, HttpRunnerTrigger
 from solar_model.errors import (
     ConfigurationError,

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from solar_airflow.cycle import CycleOperator
 from solar_airflow.ending import record_failure
-from solar_airflow.operators import CycleOperator, QueryHouseholdsOperator
+from solar_airflow.operators import QueryHouseholdsOperator
 from solar_model.errors import InputError
 from solar_model.pipeline.backend import load_sample
 from solar_model.pseudonyms import pseudonym
@@ -25,8 +26,9 @@ def query(database, monkeypatch, tmp_path):
     with database.connect() as connection:
         load_sample(connection, 3, seed=1)
     config = load_settings(home=tmp_path, seed=7)
-    monkeypatch.setattr("solar_airflow.operators.settings", lambda: config)
-    monkeypatch.setattr("solar_airflow.operators.open_database", lambda _: database.connect())
+    for module in ("cycle", "operators"):
+        monkeypatch.setattr(f"solar_airflow.{module}.settings", lambda: config)
+        monkeypatch.setattr(f"solar_airflow.{module}.open_database", lambda _: database.connect())
 
     def run(**params) -> dict:
         given = {"weather": None, "seed": None, "dry_run": False} | params
