@@ -40,6 +40,8 @@ TUNING = {
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+    # the stack has just seen to it; each component would read all of Airflow's migrations
+    "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
 }
 # The same for workers that may die alone. A cycle has five minutes: with the defaults of Airflow
