@@ -67,7 +67,7 @@ def main(
     if model:
         from benchmarks import community
 
-        measured["model"] = community.measure(HOME, sizes[1:], repeat)
+        measured["model"] = community.measure(HOME, sizes, repeat)
         _write(measured, output)
     shutil.rmtree(HOME)
 

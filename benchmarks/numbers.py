@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 from typing import Any
 
 SIMULATION = "run_simulation"
@@ -38,6 +39,15 @@ def growth_ratio(growth: list[dict[str, float]]) -> float:
         for parts in (growth[:third], growth[-third:])
     )
     return last / first
+
+
+def each_further_us(seconds: dict[int, float]) -> list[float | None]:
+    """What each household adds [µs], by size, to a community of the size before; None at first."""
+    sizes = sorted(seconds)
+    added = [
+        (seconds[size] - seconds[less]) / (size - less) * 1e6 for less, size in pairwise(sizes)
+    ]
+    return [None, *added]
 
 
 def all_cpu_s(tasks: dict[str, dict[str, float]]) -> float:

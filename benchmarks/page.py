@@ -11,6 +11,7 @@ import typer
 
 from benchmarks.numbers import (
     all_cpu_s,
+    each_further_us,
     floor_cpu_s,
     floor_s,
     growth_ratio,
@@ -189,26 +190,29 @@ def _model(model: Results) -> Iterable[str]:
     parts = ("read", "move_in", "step", "write")
     yield (
         "One tick from file to file, as `solar simulate` does it, in a process that has done it "
-        "before. What a community costs is processor time, by part and household in µs: a small "
-        "one pays what a run of any size costs. Wall time falls further, as large "
-        "communities use more than one processor."
+        "before. On average a household costs less in a large community, as a small one pays what "
+        "a run of any size costs, and a large one uses more than one processor; what each further "
+        "household adds to the row above stays the same. By part: processor time per household."
     )
     rows = []
-    for size, tick in model["tick"].items():
+    further = each_further_us({int(size): tick["tick_s"] for size, tick in model["tick"].items()})
+    for (size, tick), added in zip(model["tick"].items(), further, strict=True):
         each = [tick[f"{part}_cpu_s"] / int(size) * 1e6 for part in (*parts, "tick")]
         rows.append(
             (
                 f"{int(size):,}",
                 f"{tick['tick_s']:.3f}",
                 f"{tick['tick_s'] / int(size) * 1e6:.2f}",
+                "" if added is None else f"{added:.2f}",
                 *(f"{value:.2f}" for value in each),
                 f"{tick['step_s']:.3f}",
                 f"{tick['next_step_s']:.3f}",
                 f"{tick['peak_mib']:,.0f}",
             )
         )
-    heads = ("households", "tick [s]", "wall µs each", "read", "move in", "step", "write", "all")
-    yield table((*heads, "step [s]", "next step [s]", "MiB"), rows)
+    heads = ("households", "tick [s]", "each [µs]", "each further [µs]")
+    by_part = ("read [µs]", "move in", "step", "write", "all")
+    yield table((*heads, *by_part, "step [s]", "next step [s]", "MiB"), rows)
     yield "10,000 households, several ticks in one call: memory does not grow with them."
     yield table(
         ("ticks", "seconds", "peak MiB"),
