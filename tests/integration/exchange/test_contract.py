@@ -105,10 +105,14 @@ def test_old_files_of_ours_are_removed_and_others_are_not(place, tmp_path):
     exchange = place.open()
     exchange.put(written(tmp_path, NAME, rows=3))
     exchange.put(written(tmp_path, RESULTS, rows=3))
-    exchange.store.write("holiday.txt", written(tmp_path, RESULTS, rows=1))
+    draft = f".{RESULTS}.manifest.json.{'a' * 32}.part"
+    exchange.store.write(draft, written(tmp_path, RESULTS, rows=1))
+    others = ["holiday.txt", "results_of_my_thesis.xlsx", "users_input_form.docx"]
+    for name in others:
+        exchange.store.write(name, written(tmp_path, RESULTS, rows=1))
     assert exchange.expire(timedelta(hours=1)) == 0
-    assert exchange.expire(timedelta(seconds=-60)) == 6
-    assert place.names() == ["holiday.txt"]
+    assert exchange.expire(timedelta(seconds=-60)) == 7
+    assert sorted(place.names()) == others
 
 
 def test_only_a_plain_name_is_fetched(place, tmp_path):

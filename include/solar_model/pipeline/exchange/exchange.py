@@ -18,12 +18,18 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange.patience import Patience
 from solar_model.pipeline.exchange.store import Digest, Store, Stored
 from solar_model.pipeline.references import FileReference
+from solar_model.scratch import DRAFT
 from solar_model.whole_files import atomic_write
 
 LATEST_INPUT = "users_input_latest.csv"
 
+_PART = r"(-[\w-]+)?"
+_NAME = (
+    rf"(users_input_(latest|\d{{8}}_\d{{6}}{_PART})|results_\d{{8}}_\d{{4}}{_PART}"
+    r"|solar_doctor_[0-9a-f]{32})\.csv(\.manifest\.json)?"
+)
 # Also drafts, and the doctor's probes: a process that is killed leaves them behind.
-_OURS = re.compile(r"\.?(users_input|results|solar_doctor)_")
+_OURS = re.compile(rf"{_NAME}|\.{_NAME}\.[0-9a-f]{{32}}{re.escape(DRAFT)}")
 # of a whole tick: what is for many ticks, or a part of the community, is nobody's latest
 _INPUT = re.compile(r"users_input_\d{8}_\d{6}\.csv")
 
@@ -134,7 +140,7 @@ class Exchange:
         old = [
             stored.name
             for stored in self.patience.retry(self._listed)
-            if stored.modified < limit and _OURS.match(stored.name)
+            if stored.modified < limit and _OURS.fullmatch(stored.name)
         ]
         # a longer name first: the manifest goes before its file
         for name in sorted(old, reverse=True):
