@@ -50,7 +50,8 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
 def hold(file: int) -> None:
     """Show that a file or a folder is in use: the lock goes with the process, however it ends."""
     with suppress(OSError):  # a file system without locks
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # a sweeper that looks at it in this moment is waited for
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _is_nobodys(path: Path) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
 
-from solar_model.scratch import scratch_folder, sweep_drafts
+from solar_model.scratch import hold, scratch_folder, sweep_drafts
 
 WRITER = """
 import sys, time
@@ -67,3 +69,17 @@ def test_a_folder_of_another_purpose_is_left_alone(tmp_path, monkeypatch):
     with scratch_folder("test") as folder:
         assert folder.is_dir()
     assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_sweeper_that_looks_in_this_moment_keeps_nobody_from_holding(tmp_path):
+    path = tmp_path / ".results.csv.part"
+    path.touch()
+    with path.open() as sweepers, path.open() as owners, path.open() as others:
+        fcntl.flock(sweepers, fcntl.LOCK_EX)
+        owner = threading.Thread(target=hold, args=(owners.fileno(),))
+        owner.start()
+        time.sleep(0.2)
+        fcntl.flock(sweepers, fcntl.LOCK_UN)
+        owner.join(10)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(others, fcntl.LOCK_EX | fcntl.LOCK_NB)

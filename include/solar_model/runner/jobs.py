@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import queue
 import re
 import shutil
@@ -26,6 +27,10 @@ from solar_model.manifest import Manifest
 from solar_model.runner.work import simulate_file
 from solar_model.ticks import input_file_name, parse_tick
 from solar_model.whole_files import atomic_write
+
+log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 5.0
 
 
 class TooManyJobsError(SolarModelError):
@@ -262,18 +267,28 @@ class Jobs:
 
     def _work(self) -> None:
         while True:
-            name = self._queue.get()
-            job = self._jobs / name
-            self._progress[name] = 0
+            job = self._jobs / self._queue.get()
             try:
-                self._simulate(job)
-            except Exception as error:
-                # also a defect: whoever waits must hear of it, and the next job must be worked on
-                words = str(error) if isinstance(error, SolarModelError) else repr(error)
-                _write_json(job / "error.json", words)
-            del self._progress[name]
-            callback_url = json.loads((job / "callback.json").read_bytes())
-            self.finished(self._load(job), callback_url)
+                self._do(job)
+            except Exception:
+                # such as a disk that is too full even to say so: it comes again after the others
+                log.exception("The job %s has come to no end", job.name)
+                time.sleep(_PAUSE_SECONDS)
+                if job in self._unfinished():
+                    self._queue.put(job.name)
+
+    def _do(self, job: Path) -> None:
+        self._progress[job.name] = 0
+        try:
+            self._simulate(job)
+        except Exception as error:
+            # also a defect: whoever waits must hear of it
+            words = str(error) if isinstance(error, SolarModelError) else repr(error)
+            _write_json(job / "error.json", words)
+        finally:
+            del self._progress[job.name]
+        callback_url = json.loads((job / "callback.json").read_bytes())
+        self.finished(self._load(job), callback_url)
 
     def _simulate(self, job: Path) -> None:
         draft = job / ".results"

@@ -14,6 +14,7 @@ from tests.support.mailbox import RECIPIENTS, mailbox, sections
 from tests.support.tasks import connection_json
 
 from solar_airflow import alerts
+from solar_model.errors import TransferError
 from solar_model.settings import settings
 from solar_stack.ports import free_port
 
@@ -57,6 +58,7 @@ def context(**more) -> dict:
         task_id="run_simulation",
         start_date=datetime.now(tz=UTC) - timedelta(seconds=7),
         log_url="https://airflow.example.org/log",
+        get_dr_count=lambda **_: 0,
     )
     return {"dag_run": run, "run_id": RUN_ID, "task_instance": task} | more
 
@@ -109,6 +111,17 @@ def test_without_the_database_one_mail_says_so_and_the_monitor_fails(post):
     [mail] = post.mails
     assert mail["Subject"] == "[solar] The database cannot be reached"
     assert "hunter2" not in mail.get_content()
+
+
+def test_while_no_mail_goes_out_what_the_monitor_sees_is_kept(connection, post):
+    monitor = alerts.MonitorOperator(task_id="evaluate", execution_timeout=timedelta(minutes=2))
+    alerts._teller().tell_outage("connection refused")
+    add_run(connection, DUE, households_quarantined=900, rows_inserted=100)
+    post.refusing = True
+    with pytest.raises(TransferError, match="could not be delivered"):
+        monitor.execute(context())
+    kinds = {kind for (kind,) in connection.execute("SELECT kind FROM alerts").fetchall()}
+    assert "stale" in kinds
 
 
 @pytest.mark.usefixtures("no_database", "no_mail_server")
