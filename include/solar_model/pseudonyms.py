@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -18,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from solar_model.settings import settings
+
+log = logging.getLogger(__name__)
 
 KEY_FILE = "pseudonym.key"
 
@@ -114,5 +117,11 @@ def _kept_in(home: Path) -> bytes:
         finally:
             draft.unlink()
         return path.read_bytes()
-    except OSError:
+    except OSError as error:
+        log.warning(
+            "%s cannot be kept (%s): users have other names in each process's log, until "
+            "SOLAR_PSEUDONYM_KEY is set",
+            path,
+            error.strerror,
+        )
         return drawn.encode()

@@ -11,6 +11,7 @@ import requests
 
 from solar_stack.errors import AwayError, StackError
 
+PAGE_SIZE = 100  # Airflow gives no more at once
 SECONDS = 60.0  # a busy machine may take its time
 AWAY_SECONDS = 240.0  # a start of all components, on such a machine
 
@@ -115,8 +116,14 @@ class AirflowApi:
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run: ``task_id``, ``state``, ``duration`` and so on."""
-        found = self.request("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")
-        return list(found["task_instances"])
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        found: list[dict[str, Any]] = []
+        while True:
+            asked = {"limit": PAGE_SIZE, "offset": len(found)}
+            page = self.request("GET", path, params=asked)
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                return found
 
     def request(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
         """Any other request; ``path`` below ``/api/v2/`` or from the root, the answer's JSON."""

@@ -7,7 +7,9 @@ is there. Standard library only: a machine with Docker needs no environment for 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from solar_stack.state import Secrets, write_private
 
@@ -18,10 +20,18 @@ _INTRODUCTION = """\
 """
 
 
-def draw() -> dict[str, str]:
-    """Fresh values for everything that docker-compose.yaml requires, and the sample community."""
+def draw(there: Mapping[str, str]) -> dict[str, str]:
+    """Fresh values for everything that docker-compose.yaml requires, and the sample community.
+
+    Parameters
+    ----------
+    there : mapping
+        What is known already; the password of the solar database and the connection to it agree.
+    """
     drawn = Secrets.draw()
-    solar_password = secrets.token_hex(24)
+    connection = urlsplit(there.get("AIRFLOW_CONN_SOLAR_DB", ""))
+    ours = connection.password if connection.hostname == "postgres" else None
+    solar_password = there.get("SOLAR_DB_PASSWORD") or ours or secrets.token_hex(24)
     return {
         "POSTGRES_PASSWORD": secrets.token_hex(24),
         "AIRFLOW_DB_PASSWORD": secrets.token_hex(24),
@@ -35,23 +45,17 @@ def draw() -> dict[str, str]:
         "FLOWER_PASSWORD": secrets.token_urlsafe(12),
         "GRAFANA_PASSWORD": secrets.token_urlsafe(12),
         "SOLAR_METRICS_TOKEN": secrets.token_hex(32),
+        "SOLAR_PSEUDONYM_KEY": secrets.token_hex(32),
         "AIRFLOW_CONN_SOLAR_DB": f"postgresql://solar:{solar_password}@postgres:5432/solar",
         "SAMPLE_HOUSEHOLDS": "1000",
     }
 
 
-def complete(text: str, values: dict[str, str]) -> str:
-    """The text of a ``.env`` with the values that it does not name yet.
-
-    Parameters
-    ----------
-    text : str
-        What is there; may be empty.
-    values : dict
-        Names and values.
-    """
-    named = {line.partition("=")[0].strip() for line in text.splitlines()}
-    missing = [f"{name}={value}\n" for name, value in values.items() if name not in named]
+def complete(text: str) -> str:
+    """The text of a ``.env``, which may be empty, with the values that it does not name yet."""
+    lines = [line.partition("=") for line in text.splitlines()]
+    there = {name.strip(): value.strip() for name, _, value in lines}
+    missing = [f"{name}={value}\n" for name, value in draw(there).items() if name not in there]
     if text and not text.endswith("\n"):
         text += "\n"
     return (text or _INTRODUCTION) + "".join(missing)
@@ -61,7 +65,7 @@ def main(project: Path = PROJECT) -> None:
     """Write both files into the project's folder, readable by their owner alone."""
     path = project / ".env"
     before = path.read_text() if path.exists() else ""
-    after = complete(before, draw())
+    after = complete(before)
     if after == before:
         print(f"{path} is complete.")
     else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import psycopg
+
 from solar_model.pipeline import database
 from solar_model.pipeline.runs import DAILY_DAG
 from solar_model.ticks import TICK, TICKS_PER_DAY, parse_tick
@@ -34,7 +36,7 @@ def fill_last_day(stack: Stack, api: AirflowApi, signals: Signals) -> None:
         # not today before its first tick is over
         backfill = api.backfill(DAILY_DAG, first_day, datetime.now(tz=UTC) - TICK)
         # Airflow calls a backfill ended up to half a minute after its last run
-        while _first_day_with_a_gap(stack) and not api.backfill_ended(backfill):
+        while not (_is_filled(stack) or api.backfill_ended(backfill)):
             for run in api.runs(DAILY_DAG):
                 if run["state"] == "running":
                     tasks = api.tasks(DAILY_DAG, run["dag_run_id"])
@@ -42,8 +44,15 @@ def fill_last_day(stack: Stack, api: AirflowApi, signals: Signals) -> None:
                     detail(f"{run['logical_date'][:10]}, {done} of {len(tasks)} tasks done")
             stack.watch()
             signals.pause(LOOK_SECONDS)
-    if _first_day_with_a_gap(stack):
+    if not _is_filled(stack):
         say("! The last 24 hours are not complete: see solar_simulation_daily in Airflow", "yellow")
+
+
+def _is_filled(stack: Stack) -> bool:
+    try:
+        return _first_day_with_a_gap(stack) is None
+    except psycopg.OperationalError:
+        return False  # Postgres has ended: who watches the stack starts it again
 
 
 def _first_day_with_a_gap(stack: Stack) -> datetime | None:

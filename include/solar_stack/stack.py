@@ -131,11 +131,14 @@ class Stack:
 
     def command(self, arguments: Sequence[str]) -> int:
         """Run a command of Airflow's own command line on this stack; its exit code."""
+        self.state.make()
         with contextlib.ExitStack() as undo:
             if not self._postgres.attach():
                 undo.enter_context(self._postgres)
+            variables = self._environment()
+            self._migrate_airflow(variables)
             command = [sys.executable, "-m", "airflow", *arguments]
-            return subprocess.run(command, env=self._environment()).returncode
+            return subprocess.run(command, env=variables).returncode
 
     def _stop_leftovers(self) -> None:
         records = self.state.processes.glob("*.json")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from solar_airflow.connections import connection_text, open_database
 from solar_airflow.cycle import tick_of
@@ -42,19 +45,21 @@ class NotifyOperator(BaseOperator):
         else:
             self.log.info("Notified: %s", message["status"])
             if message["run_id"]:
-                with open_database(self.execution_timeout) as connection:
-                    runs.finish(
-                        connection, context["dag_run"].run_id, notified_at=datetime.now(tz=UTC)
-                    )
+                now = datetime.now(tz=UTC)
+                with (
+                    self._harmless("The ledger does not know that somebody was notified"),
+                    open_database(self.execution_timeout) as connection,
+                ):
+                    runs.finish(connection, context["dag_run"].run_id, notified_at=now)
 
     def _note(self, airflow_run_id: str, folder: Path) -> None:
         from solar_model.pipeline import journal
 
-        try:
-            with open_database(self.execution_timeout) as connection:
-                journal.note(connection, airflow_run_id, folder)
-        except (psycopg.Error, OSError) as error:
-            self.log.warning("The simulation log lacks this cycle: %s", error)
+        with (
+            self._harmless("The simulation log lacks this cycle"),
+            open_database(self.execution_timeout) as connection,
+        ):
+            journal.note(connection, airflow_run_id, folder)
 
     def _message(self, context: Context) -> dict[str, Any]:
         message = {
@@ -64,12 +69,20 @@ class NotifyOperator(BaseOperator):
             "record_count": 0,
             "run_id": None,
         }
-        try:
-            with open_database(self.execution_timeout) as connection:
-                message |= runs.outcome(connection, context["dag_run"].run_id) or {}
-        except psycopg.Error as error:
-            self.log.warning("The database cannot say how the cycle ended: %s", error)
+        with (
+            self._harmless("The database cannot say how the cycle ended"),
+            open_database(self.execution_timeout) as connection,
+        ):
+            message |= runs.outcome(connection, context["dag_run"].run_id) or {}
         return message
+
+    @contextmanager
+    def _harmless(self, consequence: str) -> Iterator[None]:
+        """What cannot be had is a warning."""
+        try:
+            yield
+        except (psycopg.Error, OSError, SolarModelError, AirflowNotFoundException) as error:
+            self.log.warning("%s: %s", consequence, error)
 
 
 class CleanUpOperator(BaseOperator):

@@ -85,6 +85,15 @@ def test_temporary_files_are_gone_and_exchanged_ones_are_there(cycle, first):
         assert (exchange / f"{name}.manifest.json").is_file()
 
 
+def test_all_tasks_of_a_run_are_told_however_many_airflow_gives_at_once(cycle, first, monkeypatch):
+    whole = cycle.api.tasks(DAG, first)
+    assert len(whole) == 9
+    monkeypatch.setattr("solar_stack.api.PAGE_SIZE", 2)
+    paged = cycle.api.tasks(DAG, first)
+    assert {task["task_id"] for task in paged} == {task["task_id"] for task in whole}
+    assert len(paged) == 9
+
+
 def test_data_never_travels_through_airflow(cycle, first):
     somebody = cycle.sql("SELECT user_id::text FROM energy_data LIMIT 1")[0][0]
     for task in cycle.task_states(first):

@@ -51,11 +51,12 @@ def test_a_machine_without_a_key_draws_one_and_keeps_it_to_itself(home):
     assert pseudonym(USER) == first
 
 
-def test_where_nothing_can_be_kept_there_is_a_name_all_the_same(tmp_path, monkeypatch):
+def test_where_nothing_can_be_kept_there_is_a_name_all_the_same(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SOLAR_HOME", str(tmp_path / "file" / "below"))
     forget()
     assert pseudonym(USER).startswith("user-")
+    assert "until SOLAR_PSEUDONYM_KEY is set" in caplog.text
 
 
 MESSAGES = [

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from solar_model.pipeline import ledger
-from solar_model.pipeline.ledger import CYCLE_LIMIT
+from solar_model.settings import settings
 from solar_model.ticks import TICK, parse_tick
 
 Connection = psycopg.Connection[Any]
@@ -205,7 +205,7 @@ def cycle_times(connection: Connection, first: datetime, last: datetime) -> dict
     with connection.cursor(row_factory=dict_row) as cursor:
         tasks = cursor.execute(_TASK_TIMES, values).fetchall()
     return {
-        "limit_s": CYCLE_LIMIT.total_seconds(),
+        "limit_s": settings().cycle_limit.total_seconds(),
         "cycles": {
             "tick": [int(tick.timestamp()) for tick, _, _ in cycles],
             "seconds": [round(seconds, 1) for _, _, seconds in cycles],

@@ -22,7 +22,7 @@ CONNECT_TIMEOUT_S = 10
 log = logging.getLogger(__name__)
 
 
-def conninfo(connection: str) -> str:
+def conninfo(connection: str, connection_id: str = CONNECTION_ID) -> str:
     """libpq connection string of an Airflow connection in either of its text forms.
 
     Parameters
@@ -30,6 +30,8 @@ def conninfo(connection: str) -> str:
     connection : str
         ``postgresql://user:password@host:port/database?sslmode=verify-full`` or the JSON form
         with host, port, login, password, schema and extra.
+    connection_id : str
+        Its name, for the message.
 
     Raises
     ------
@@ -51,9 +53,9 @@ def conninfo(connection: str) -> str:
         return make_conninfo(**{k: v for k, v in parameters.items() if v not in (None, "")})
     except (ValueError, TypeError, psycopg.Error) as error:
         raise ConfigurationError(
-            f"the connection {CONNECTION_ID} cannot be read; expected "
+            f"the connection {connection_id} cannot be read; expected "
             "postgresql://user:password@host:5432/database or Airflow's JSON form. "
-            f"Set {CONNECTION_VARIABLE} or the connection in Airflow's UI."
+            f"Set {variable(connection_id)} or the connection in Airflow's UI."
         ) from error
 
 
@@ -81,7 +83,7 @@ def owner_conninfo(info: str) -> str:
     owner of its tables; else the pipeline's own, which is given.
     """
     connection = from_environment(OWNER_ID)
-    return conninfo(connection) if connection else info
+    return conninfo(connection, OWNER_ID) if connection else info
 
 
 def require_verified(info: str) -> None:

@@ -11,11 +11,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from solar_model.settings import settings
 from solar_model.ticks import TICK, parse_tick
 
-CYCLE_DAG = "solar_simulation"
-# The service level: a cycle has ended this long after its tick began.
-CYCLE_LIMIT = timedelta(minutes=5)
 # Longer than any run may take: what is still open then was left by a process that is gone.
 ABANDONED = timedelta(hours=1)
 
@@ -25,7 +23,7 @@ class State(StrEnum):
 
     BEFORE = "before"  # older than the first tick that was ever run
     FUTURE = "future"
-    PENDING = "pending"  # it has begun, and its five minutes are not over
+    PENDING = "pending"  # it has begun, and the time that a cycle may take is not over
     RUNNING = "running"
     ON_TIME = "on_time"
     BACKFILLED = "backfilled"  # run, or run again, after its quarter of an hour was over
@@ -134,7 +132,7 @@ def _entry(tick: datetime, run: _Run | None, oldest: datetime | None, now: datet
 def _without_run(tick: datetime, oldest: datetime | None, now: datetime) -> State:
     if tick > now:
         return State.FUTURE
-    if now <= tick + CYCLE_LIMIT:
+    if now <= tick + settings().cycle_limit:
         return State.PENDING
     return State.MISSING if oldest is not None and tick > oldest else State.BEFORE
 
@@ -146,7 +144,7 @@ def _with_run(run: _Run, now: datetime) -> State:
         return State.FAILED
     if run.degraded:
         return State.DEGRADED
-    in_time = run.finished_at is not None and run.finished_at - run.tick <= CYCLE_LIMIT
+    in_time = run.finished_at is not None and run.finished_at - run.tick <= settings().cycle_limit
     repeated = run.started_at - run.tick >= TICK
     if not (in_time or repeated):
         return State.LATE

@@ -196,6 +196,8 @@ class RunnerClient:
             results.verify(path)
         except (ResultsError, TransferError) as error:
             raise RunnerError(str(error)) from error
+        except httpx.InvalidURL as error:
+            raise RunnerError(f"the runner's link to the results is none: {error}") from error
         except httpx.HTTPError as error:
             raise _unreachable(error) from error
         results.write(path)
@@ -252,7 +254,7 @@ def _status(answer: httpx.Response) -> JobStatus:
             id=content["job"],
             status=content["status"],
             results=TypeAdapter(Manifest | None).validate_python(content["manifest"]),
-            results_url=content["results_url"],
+            results_url=TypeAdapter(str | None).validate_python(content["results_url"]),
             error=content["error"] and pseudonymised(content["error"]),
         )
         if job.status in _STATES:

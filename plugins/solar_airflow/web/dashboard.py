@@ -78,15 +78,19 @@ def households(prefix: str, database: Database) -> dict[str, Any]:
 @router.get("/households/{user_id}")
 def household_history(user_id: UUID, database: Database, viewer: GetUserDep) -> dict[str, Any]:
     """The last days of one household; who has seen them is written down."""
-    place = f"household {user_id}"
-    transfers.record(database, None, "view", None, actor=viewer.get_name(), place=place)
-    database.commit()
+    _note_view(database, viewer, f"household {user_id}")
     now = datetime.now(tz=UTC)
     told = household.history(database, user_id, *dashboard.shown_range(now))
     return told | {"now": int(now.timestamp())}
 
 
 @router.get("/households/{user_id}/system")
-def household_system(user_id: UUID, database: Database) -> dict[str, Any]:
-    """Its system as the household query has it now."""
+def household_system(user_id: UUID, database: Database, viewer: GetUserDep) -> dict[str, Any]:
+    """Its system as the household query has it now; who has seen it is written down."""
+    _note_view(database, viewer, f"system of household {user_id}")
     return {"system": household.system(database, user_id, settings().households_sql)}
+
+
+def _note_view(database: Database, viewer: GetUserDep, place: str) -> None:
+    transfers.record(database, None, "view", None, actor=viewer.get_name(), place=place)
+    database.commit()

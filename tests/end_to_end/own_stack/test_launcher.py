@@ -127,6 +127,16 @@ def counts(home: Path) -> tuple[int, int]:
         return rows, runs
 
 
+def test_airflows_command_line_before_anything_was_started(home):
+    fresh = home.parent / "fresh"
+    environment = {**os.environ, "SOLAR_HOME": str(fresh)}
+    for arguments in (["airflow", "version"], ["remove"]):
+        command = [sys.executable, "-m", "solar_stack", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_cycle_from_nothing(home, port):
     launcher = Launcher(home, "cycle", SOLAR_PORT=port)
     launcher.wait_for("✓ Starting Airflow")

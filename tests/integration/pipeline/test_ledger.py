@@ -8,6 +8,7 @@ import pytest
 from tests.support.ledger import add_run
 
 from solar_model.pipeline.ledger import State, entries
+from solar_model.settings import settings
 from solar_model.ticks import TICK
 
 TICK_0 = datetime(2024, 6, 11, 12, 0, tzinfo=UTC)
@@ -37,6 +38,14 @@ def state_of(connection, tick=TICK_0, now=NOW) -> State:
 def test_a_run_has_one_state(connection, facts, expected):
     add_run(connection, TICK_0, **facts)
     assert state_of(connection) is expected
+
+
+def test_how_long_a_cycle_may_take_is_a_setting(connection, monkeypatch):
+    add_run(connection, TICK_0, seconds=301)
+    monkeypatch.setenv("SOLAR_CYCLE_LIMIT", "PT10M")
+    settings.cache_clear()
+    assert state_of(connection) is State.ON_TIME
+    assert state_of(connection, TICK_0 + TICK, TICK_0 + 1.5 * TICK) is State.PENDING
 
 
 def test_the_shards_of_a_tick_are_as_good_as_the_worst_and_as_fast_as_the_slowest(connection):

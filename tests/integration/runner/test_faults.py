@@ -71,6 +71,7 @@ def status_of(job_id: str, **changed) -> bytes:
         (200, b'{"job": "x"}'),
         (200, status_of("x", status="splendid")),
         (200, status_of("x", manifest={"name": "results.csv"})),
+        (200, status_of("x", results_url=5)),
         (500, b"Internal Server Error"),
         (503, b'{"error": "out of order"}'),
         (302, b""),
@@ -152,9 +153,9 @@ def test_results_that_never_end_or_are_gone(computed, tmp_path):
         job = client.status(asked.request_id)
         with pytest.raises(RunnerError, match="410"):
             client.fetch(job, asked, tmp_path)
-        nowhere = replace(job, results_url="https://elsewhere.example.org/file")
-        with pytest.raises(RunnerError, match="nowhere"):
-            client.fetch(nowhere, asked, tmp_path)
+        for link, words in (("https://elsewhere.example.org/file", "nowhere"), ("/\n", "is none")):
+            with pytest.raises(RunnerError, match=words):
+                client.fetch(replace(job, results_url=link), asked, tmp_path)
 
 
 def waiting(client, job_id="0" * 32, seconds=5.0, patience_s=0.5, **more):

@@ -8,7 +8,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from solar_model.errors import ConfigurationError
-from solar_model.pipeline.database import conninfo, conninfo_from_environment, require_verified
+from solar_model.pipeline.database import (
+    conninfo,
+    conninfo_from_environment,
+    owner_conninfo,
+    require_verified,
+)
 
 EXPECTED = {
     "host": "db.example.org",
@@ -98,3 +103,9 @@ def test_one_that_is_far_and_shows_none_is_told_of(info):
     with pytest.raises(ConfigurationError, match="Add sslmode=verify-full") as problem:
         require_verified(f"{info} password=hunter2")
     assert "hunter2" not in str(problem.value)
+
+
+def test_the_connection_that_cannot_be_read_is_named(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB_OWNER", "nonsense")
+    with pytest.raises(ConfigurationError, match="Set AIRFLOW_CONN_SOLAR_DB_OWNER "):
+        owner_conninfo("dbname=solar")

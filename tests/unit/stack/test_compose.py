@@ -166,10 +166,10 @@ def test_workers_can_be_many():
 
 def test_make_env_draws_what_is_required():
     required = set(re.findall(r"\$\{(\w+):\?", TEXT))
-    drawn = dotenv.draw()
+    drawn = dotenv.draw({})
     assert required == drawn.keys() - {"SAMPLE_HOUSEHOLDS"}
     assert all(len(drawn[name]) >= 12 for name in required)
-    again = dotenv.draw()
+    again = dotenv.draw({})
     assert all(drawn[name] != again[name] for name in required)
     assert drawn["SOLAR_DB_PASSWORD"] in drawn["AIRFLOW_CONN_SOLAR_DB"]
 
@@ -186,6 +186,15 @@ def test_make_env_adds_what_is_missing_and_keeps_what_is_there(tmp_path):
     assert (tmp_path / ".env").read_text() == first
     assert (tmp_path / "solar.env").read_text() == "SOLAR_SEED=2\n"
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("missing", ["AIRFLOW_CONN_SOLAR_DB", "SOLAR_DB_PASSWORD"])
+def test_make_env_completes_a_login_with_its_own_password(missing):
+    whole = dotenv.complete("")
+    part = "".join(
+        line for line in whole.splitlines(keepends=True) if not line.startswith(f"{missing}=")
+    )
+    assert sorted(dotenv.complete(part).splitlines()) == sorted(whole.splitlines())
 
 
 def test_files_with_secrets_are_never_committed_or_built_in():
