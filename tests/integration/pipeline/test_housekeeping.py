@@ -111,6 +111,34 @@ def test_a_day_is_backed_up_once_and_again_when_a_tick_of_it_was_run_since(conne
     assert [path.name for path in config.backup_folder.iterdir()] == [FILE]
 
 
+def test_a_reading_that_comes_late_is_backed_up_too(connection, config):
+    fill(connection, YESTERDAY)
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    connection.execute(
+        'INSERT INTO energy_data ("timestamp", user_id, generation_kwh, consumption_kwh, '
+        "surplus_kwh, source) VALUES (%s, gen_random_uuid(), 1, 1, 0, 'METER')",
+        (datetime(2026, 6, 11, 14, 15, tzinfo=UTC),),
+    )
+    # Postgres itself counts within seconds
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    assert holds(connection, YESTERDAY, config.backup_folder)
+    assert back_up_days(connection, config, NOW).startswith("0 of 1")
+
+
+def test_what_was_written_and_taken_back_needs_no_new_backup(connection, config):
+    fill(connection, YESTERDAY)
+    back_up_days(connection, config, NOW)
+    made_at = connection.execute("SELECT made_at FROM backups").fetchall()
+    connection.execute("UPDATE energy_data SET generation_kwh = generation_kwh")
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+    for _ in range(2):
+        assert back_up_days(connection, config, NOW).startswith("0 of 1")
+    assert connection.execute("SELECT made_at FROM backups").fetchall() == made_at
+
+
 def test_old_days_are_dropped_and_their_backups_stay(connection, config):
     fill(connection, OLD)
     fill(connection, YESTERDAY)

@@ -32,9 +32,15 @@ COPY energy_data ({columns}) FROM stdin;
 """
 _TAIL = "\\.\nCOMMIT;\n"
 
+# Postgres's own count of what was written to a day: metered rows that came late, too. It begins
+# anew after a crash, and counts what was rolled back.
+_CHANGES = """
+SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_all_tables
+WHERE relid = to_regclass('energy_data_' || to_char(%(day)s::date, 'YYYYMMDD'))
+"""
 # A day is backed up when it is over, and again when a tick of it was run since.
-_IS_CURRENT = """
-SELECT NOT EXISTS (
+_WAS_RUN_SINCE = """
+SELECT changes, EXISTS (
     SELECT FROM simulation_runs
     WHERE tick >= %(first)s AND tick < %(past)s AND finished_at > backups.made_at)
 FROM backups WHERE day = %(day)s
@@ -68,6 +74,7 @@ def back_up(connection: Connection, day: date, folder: Path) -> int:
         When the file does not hold the rows that the database counts.
     """
     target = folder / file_name(day)
+    changes = _changes(connection, day)  # before the rows: what is written meanwhile counts as new
     with connection.transaction():
         # the digest, and the rows in the file, are of one moment
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -83,11 +90,13 @@ def back_up(connection: Connection, day: date, folder: Path) -> int:
     with connection.transaction():
         connection.execute(
             """
-            INSERT INTO backups (day, file, sha256, rows, digest) VALUES (%s, %s, %s, %s, %s)
+            INSERT INTO backups (day, file, sha256, rows, digest, changes)
+            VALUES (%s, %s, %s, %s, %s, %s)
             ON CONFLICT (day) DO UPDATE SET file = excluded.file, sha256 = excluded.sha256,
-                rows = excluded.rows, digest = excluded.digest, made_at = now()
+                rows = excluded.rows, digest = excluded.digest, changes = excluded.changes,
+                made_at = now()
             """,
-            (day, str(target), sha256, rows, digest),
+            (day, str(target), sha256, rows, digest, changes),
         )
         kept = FileReference(target.absolute().as_uri(), rows, target.stat().st_size, sha256)
         transfers.record(connection, None, "backup", kept, actor="back_up")
@@ -116,9 +125,23 @@ def file_name(day: date) -> str:
 def _is_current(connection: Connection, day: date, folder: Path) -> bool:
     first, past = _bounds(day)
     values = {"day": day, "first": first, "past": past}
+    changes = _changes(connection, day)
     with connection.transaction():
-        row = connection.execute(_IS_CURRENT, values).fetchone()
-    return row == (True,) and (folder / file_name(day)).is_file()
+        known, was_run = connection.execute(_WAS_RUN_SINCE, values).fetchone() or (None, True)
+    if was_run or not (folder / file_name(day)).is_file():
+        return False
+    if changes != known:
+        if not holds(connection, day, folder):
+            return False
+        with connection.transaction():
+            connection.execute("UPDATE backups SET changes = %s WHERE day = %s", (changes, day))
+    return True
+
+
+def _changes(connection: Connection, day: date) -> int | None:
+    with connection.transaction():
+        row = connection.execute(_CHANGES, {"day": day}).fetchone()
+    return row and row[0]
 
 
 def _write(connection: Connection, file: IO[bytes], day: date, rows: int) -> tuple[str, int]:
