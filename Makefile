@@ -11,7 +11,7 @@ compile = $(bin)/uv pip compile $(upgrade) --universal --generate-hashes --pytho
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run cycle psql airflow test test-compose test-kills test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
+.PHONY: help run cycle psql airflow solar test test-compose test-kills test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ psql: environment ## Open the solar database (tables energy_data, simulation_run
 
 airflow: environment ## Airflow's own command line, such as make airflow args="dags list"
 	@exec $(bin)/python -m solar_stack airflow $(args)
+
+solar: environment ## Our own command line on the stack's database, such as make solar args="health"
+	@exec $(bin)/python -m solar_stack solar $(args)
 
 test: environment-dev ## Run all tests but those of the two targets below
 	@$(bin)/python -m solar_stack programs

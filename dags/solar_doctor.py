@@ -24,6 +24,7 @@ from solar_airflow.doctor import DoctorOperator, report_failure
 with DAG(
     dag_id="solar_doctor",
     schedule=None,
+    is_paused_upon_creation=False,
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

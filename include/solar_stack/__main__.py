@@ -36,10 +36,10 @@ def main(arguments: list[str]) -> int:
     """Run a command; returns its exit code."""
     commands = {"run": run, "cycle": cycle, "psql": psql, "remove": remove, "programs": programs}
     parser = argparse.ArgumentParser(prog="python -m solar_stack", description=__doc__)
-    parser.add_argument("command", choices=[*commands, "airflow"])
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of Airflow's command line")
+    parser.add_argument("command", choices=[*commands, "airflow", "solar"])
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of airflow or solar")
     asked = parser.parse_args(arguments)
-    command = commands.get(asked.command, partial(airflow, asked.arguments))
+    command = commands.get(asked.command, partial(_program, asked.command, asked.arguments))
     signals = Signals()
     with signals.watched():
         try:
@@ -94,9 +94,9 @@ def psql(_signals: Signals) -> int:
         return subprocess.run([locate(None) / "psql", *target], env=variables).returncode
 
 
-def airflow(arguments: list[str], signals: Signals) -> int:
-    """A command of Airflow's own command line, on the databases of the stack."""
-    return Stack(load_settings(), signals).command(arguments)
+def _program(name: str, arguments: list[str], signals: Signals) -> int:
+    """A command of Airflow's command line, or of ours, on the databases of the stack."""
+    return Stack(load_settings(), signals).command(name, arguments)
 
 
 def remove(_signals: Signals) -> int:

@@ -105,7 +105,8 @@ def run_line(run: RunSummary) -> str:
     mark = "✓" if run.status == "completed" else "✗"
     end = run.finished_at
     seconds = f", {(end - run.started_at).total_seconds():.1f} s" if end else ""
+    aside = f" ({run.households_quarantined} set aside)" if run.households_quarantined else ""
     return (
-        f"{mark} {run.tick:%Y-%m-%d %H:%M} UTC: {run.status}, {run.rows_stored} households, "
+        f"{mark} {run.tick:%Y-%m-%d %H:%M} UTC: {run.status}, {run.rows_stored} households{aside}, "
         f"{run.generation_kwh:,.1f} kWh generated, {run.consumption_kwh:,.1f} kWh consumed{seconds}"
     )

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 
@@ -129,15 +130,16 @@ class Stack:
         self._restarts.count(name, f"{reason}. The end of its log:\n{log_tail}")
         say(f"! {datetime.now(tz=UTC):%H:%M:%S} UTC: starting {name} again: {reason}", "yellow")
 
-    def command(self, arguments: Sequence[str]) -> int:
-        """Run a command of Airflow's own command line on this stack; its exit code."""
+    def command(self, program: str, arguments: Sequence[str]) -> int:
+        """Run ``airflow``, or our own ``solar``, on the databases of this stack; its exit code."""
         self.state.make()
         with contextlib.ExitStack() as undo:
             if not self._postgres.attach():
                 undo.enter_context(self._postgres)
             variables = self._environment()
-            self._migrate_airflow(variables)
-            command = [sys.executable, "-m", "airflow", *arguments]
+            if program == "airflow":
+                self._migrate_airflow(variables)
+            command = [str(Path(sys.executable).with_name(program)), *arguments]
             return subprocess.run(command, env=variables).returncode
 
     def _stop_leftovers(self) -> None:

@@ -24,6 +24,8 @@ def doctor() -> None:
     from solar_model.settings import settings
 
     table = Table("", "what", "check", "what is wrong, and how to mend it")
+    for column in table.columns:
+        column.overflow = "fold"  # of an address no part may be missing
     healthy = True
     console = Console(stderr=True)
     with console.status("") as status:

@@ -71,7 +71,8 @@ def conninfo_from_environment() -> str:
     if not connection:
         raise ConfigurationError(
             f"{CONNECTION_VARIABLE} is not set, so the solar database is unknown. Set it to "
-            "postgresql://user:password@host:5432/database, or use `make run`, which brings one."
+            "postgresql://user:password@host:5432/database; for the database that `make run` "
+            'brings: make solar args="…".'
         )
     return conninfo(connection)
 
