@@ -129,6 +129,14 @@ def test_one_late_start_in_a_day_is_forgiven_and_a_habit_is_not(connection):
     assert found.values["punctual_ratio"] == pytest.approx(55 / 59)
 
 
+def test_a_cycle_with_which_the_schedule_begins_too_late_says_nothing(connection):
+    cycle(connection, TICK, late_s=310, took_s=312)
+    for name in ("cycle_time", "frequency"):
+        assert check(connection, name).status == "unknown"
+    cycle(connection, TICK - timedelta(minutes=15))
+    assert check(connection, "cycle_time").status == "degraded"
+
+
 def test_what_was_repeated_later_says_nothing_about_punctuality(connection):
     for number in range(4):
         cycle(connection, TICK - number * timedelta(minutes=15))

@@ -10,10 +10,15 @@ import psycopg
 from solar_model.pipeline.alerts.states import Observation
 from solar_model.pipeline.runs import CYCLE_DAG
 from solar_model.settings import Settings
+from solar_model.ticks import TICK
 
 KIND = "late"
 
-_RUN = "SELECT status::text, finished_at FROM simulation_runs WHERE airflow_run_id = %s"
+_RUN = "SELECT status::text, started_at, finished_at FROM simulation_runs WHERE airflow_run_id = %s"
+_WAS_RUN = """
+SELECT EXISTS (
+    SELECT FROM simulation_runs WHERE tick = %s AND airflow_run_id NOT LIKE 'backfill\\_\\_%%')
+"""
 
 
 def deadline_missed(
@@ -36,10 +41,26 @@ def deadline_missed(
     """
     with connection.transaction():
         row = connection.execute(_RUN, (run_id,)).fetchone()
-    status, finished_at = row or (None, None)
+    status, started_at, finished_at = row or (None, datetime.now(tz=UTC), None)
     if "failed" in (status, state) or (finished_at and finished_at <= due_at + config.cycle_limit):
         return []
+    if begins_late(connection, due_at, started_at, config):
+        return []
     return [late(due_at, run_id, config)]
+
+
+def begins_late(
+    connection: psycopg.Connection[Any], due_at: datetime, started_at: datetime, config: Settings
+) -> bool:
+    """Whether the schedule begins, or begins again, with a cycle that could not be in time.
+
+    Where it has stood still before, the ticks that it missed are told.
+    """
+    if started_at < due_at + config.cycle_limit:
+        return False
+    with connection.transaction():
+        [(was_run,)] = connection.execute(_WAS_RUN, (due_at - TICK,)).fetchall()
+    return not was_run
 
 
 def late(due_at: datetime, run_id: str | None, config: Settings) -> Observation:

@@ -72,7 +72,7 @@ def observe(
         return []  # nobody has started the schedule yet
     return [
         *_checks(ledger, config, begun),
-        *_newest_due(ledger, config, airflow_runs),
+        *_newest_due(connection, ledger, config, airflow_runs),
         *_never_scheduled(connection, now, begun, airflow_runs),
         *_set_aside(ledger, config),
         *_stuck(connection, airflow_runs),
@@ -100,11 +100,13 @@ def _checks(ledger: Ledger, config: Settings, begun: datetime) -> Iterator[Obser
 
 
 def _newest_due(
-    ledger: Ledger, config: Settings, airflow_runs: AirflowRuns
+    connection: Connection, ledger: Ledger, config: Settings, airflow_runs: AirflowRuns
 ) -> Iterator[Observation]:
     """Whether the newest cycle that should be finished is: also one that never began."""
     due = parse_tick(ledger.now - config.cycle_limit)
     row = next((tick for tick in ledger.day if tick.tick == due), None)
+    if lateness.begins_late(connection, due, row.started_at if row else ledger.now, config):
+        return
     if row is None:
         if airflow_runs(ticks=[due], states=["queued", "running"]):
             yield lateness.late(due, None, config)

@@ -10,14 +10,22 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from solar_model.settings import settings
+
 # One row per tick, whatever its shards; a tick is live when the schedule ran it in
-# its own quarter: one that was repeated later says nothing about punctuality.
+# its own quarter: one that was repeated later says nothing about punctuality. Nor does one with
+# which the schedule began, or began again, when its time was over.
 _TICKS = """
 SELECT
     tick,
     coalesce(bool_and(
         airflow_run_id LIKE 'scheduled\\_\\_%%' AND attempt = 1
         AND started_at < tick + interval '15 minutes'
+        AND (started_at < tick + %(limit)s OR EXISTS (
+            SELECT FROM simulation_runs AS before
+            WHERE before.tick = simulation_runs.tick - interval '15 minutes'
+            AND before.airflow_run_id NOT LIKE 'backfill\\_\\_%%'
+        ))
     ), false) AS live,
     min(started_at) AS started_at,
     CASE WHEN bool_and(finished_at IS NOT NULL) THEN max(finished_at) END AS finished_at,
@@ -164,7 +172,7 @@ class Ledger:
 
 def read(connection: psycopg.Connection[Any], now: datetime) -> Ledger:
     """Ask the database, from one snapshot."""
-    asked = {"now": now}
+    asked = {"now": now, "limit": settings().cycle_limit}
     with connection.transaction():
         begin = time.perf_counter()
         connection.execute("SELECT 1")

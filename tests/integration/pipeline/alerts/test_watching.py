@@ -140,6 +140,7 @@ def test_a_deadline_is_told_once_unless_the_run_has_failed_or_was_in_time(
 def test_a_run_that_never_began_is_late_and_one_that_failed_before_it_began_is_not(
     connection, teller
 ):
+    add_run(connection, DUE - TICK)
     assert deadline_missed(connection, "scheduled__x", DUE, "queued", teller.config)
     assert not deadline_missed(connection, "scheduled__x", DUE, "failed", teller.config)
 
@@ -189,3 +190,15 @@ def test_the_failure_of_another_dag_ends_with_its_next_success(connection, telle
     assert len(post.about("failed")) == 1
     teller.tell(connection, [succeeded("solar_maintenance", "scheduled__later")])
     assert len(post.about("failed")) == 2
+
+
+@pytest.mark.parametrize(("gap", "told"), [(2, 0), (1, 1)])
+def test_a_cycle_with_which_the_schedule_begins_too_late_is_not_late(
+    connection, monitor, teller, post, gap, told
+):
+    add_run(connection, DUE - gap * TICK)
+    add_run(connection, DUE, begun=310, seconds=320)
+    run_id = f"scheduled__{DUE:%Y-%m-%dT%H:%M:%S+00:00}"
+    assert len(deadline_missed(connection, run_id, DUE, "running", teller.config)) == told
+    monitor()
+    assert len(post.about("late")) == told
