@@ -127,10 +127,10 @@ def counts(home: Path) -> tuple[int, int]:
         return rows, runs
 
 
-def test_airflows_command_line_before_anything_was_started(home):
+def test_the_command_lines_before_anything_was_started(home):
     fresh = home.parent / "fresh"
     environment = {**os.environ, "SOLAR_HOME": str(fresh)}
-    for arguments in (["airflow", "version"], ["remove"]):
+    for arguments in (["airflow", "version"], ["solar", "db", "upgrade"], ["remove"]):
         command = [sys.executable, "-m", "solar_stack", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
