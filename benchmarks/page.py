@@ -192,7 +192,7 @@ def _model(model: Results) -> Iterable[str]:
         "One tick from file to file, as `solar simulate` does it, in a process that has done it "
         "before. On average a household costs less in a large community, as a small one pays what "
         "a run of any size costs, and a large one uses more than one processor; what each further "
-        "household adds to the row above stays the same. By part: processor time per household."
+        "household adds to the row above hardly changes. By part: processor time per household."
     )
     rows = []
     further = each_further_us({int(size): tick["tick_s"] for size, tick in model["tick"].items()})

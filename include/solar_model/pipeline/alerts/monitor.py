@@ -105,10 +105,9 @@ def _newest_due(
     """Whether the newest cycle that should be finished is: also one that never began."""
     due = parse_tick(ledger.now - config.cycle_limit)
     row = next((tick for tick in ledger.day if tick.tick == due), None)
-    if lateness.begins_late(connection, due, row.started_at if row else ledger.now, config):
-        return
     if row is None:
-        if airflow_runs(ticks=[due], states=["queued", "running"]):
+        is_waiting = airflow_runs(ticks=[due], states=["queued", "running"])
+        if is_waiting and not lateness.begins_late(connection, due, ledger.now, config):
             yield lateness.late(due, None, config)
     elif row.live:
         in_time = took(row, ledger) <= config.cycle_limit
