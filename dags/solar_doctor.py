@@ -1,13 +1,13 @@
 """
 # Is everything there that a cycle needs?
 
-Trigger it after you have changed a connection, `SOLAR_EXCHANGES` or the runners. It looks at the
-database (reachable, schema up to date, the household query finds somebody), at every exchange
-(credentials, server, TLS, clock, rights, and a small file that goes there and back), and where
-others simulate, at the runners (address, TLS, clock, version of the model, secret; in an exchange,
-whether somebody computes a household that is put there), and, where `SOLAR_ALERT_EMAILS` names
-somebody, at the mail server, with the connections that Airflow keeps. `solar doctor` does the same
-with those of the environment.
+Trigger it after you have changed a connection, `SOLAR_EXCHANGES`, `SOLAR_WEATHER` or the runners. It
+looks at the database (reachable, schema up to date, the household query finds somebody), at the
+weather, at every exchange (credentials, server, TLS, clock, rights, and a small file that goes
+there and back), where others simulate, at the runners (address, TLS, clock, version of the model,
+secret; in an exchange, whether somebody computes a household that is put there), and, where
+`SOLAR_ALERT_EMAILS` names somebody, at the mail server, with the connections that Airflow keeps.
+`solar doctor` does the same with those of the environment.
 
 **When it fails**, the log of its task says for each check what is wrong and how to mend it;
 `docs/exchanges.md` and `docs/runners.md` say what each needs. Nothing of a cycle is touched.

@@ -1,7 +1,7 @@
 """The doctor: looks at every configured connection and says what is missing and how to mend it.
 
-That is the database, the exchanges, the runners where others than the worker simulate, and the
-mail server where somebody is to be told of alerts.
+That is the database, the weather, the exchanges, the runners where others than the worker simulate,
+and the mail server where somebody is to be told of alerts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from uuid import uuid4
 import psycopg
 import requests
 
-from solar_model.errors import ConfigurationError, TransferError
+from solar_model.community.sun import sun_at
+from solar_model.community.weather import open_weather
+from solar_model.errors import ConfigurationError, TransferError, WeatherError
 from solar_model.manifest import Manifest
 from solar_model.pipeline import database, schema
 from solar_model.pipeline.alerts.post import greet
@@ -28,7 +30,7 @@ from solar_model.pipeline.findings import PATIENCE, Finding, attempt, require_sa
 from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.checks import look_at_runners
 from solar_model.settings import Settings
-from solar_model.ticks import parse_tick, timestamp_text
+from solar_model.ticks import parse_tick, tick_index, timestamp_text
 
 PROBE = "solar_doctor_"
 
@@ -36,16 +38,18 @@ Database = psycopg.Connection[Any]
 
 
 def examine(settings: Settings, connections: Lookup) -> Iterator[Finding]:
-    """Look at the database, every exchange and every runner; findings come as they are made.
+    """Look at all that a cycle needs; findings come as they are made.
 
     Parameters
     ----------
     settings : Settings
-        Names the exchanges, the runners and the household query.
+        Names the weather, the exchanges, the runners and the household query.
     connections : callable
         Gives the text form of an Airflow connection by its id.
     """
     yield from _database(settings, connections)
+    problem, _ = attempt(lambda: _look_at_the_sky(settings))
+    yield Finding("SOLAR_WEATHER", "tells the weather of now", problem)
     for url in settings.exchange_urls:
         yield from _exchange(url, connections)
     if settings.runner != "local":
@@ -99,6 +103,16 @@ def _run_query(connection: Database, settings: Settings) -> None:
             f"the household query {settings.households_sql} finds nobody. Are there users with "
             "panel_count above 0?"
         )
+
+
+def _look_at_the_sky(settings: Settings) -> None:
+    """Make sure that what is asked first for the weather has it, not only what comes after."""
+    now = tick_index(parse_tick(None))
+    weather = open_weather(settings.weather, settings.seed)
+    weather.sky(now, sun_at(now, [settings.site_latitude_deg], [settings.site_longitude_deg]))
+    if weather.failures:
+        failed = "; ".join(f"{one['weather']}: {one['reason']}" for one in weather.failures)
+        raise WeatherError(f"{failed}. Cycles use {weather.name} instead.")
 
 
 def _exchange(url: str, connections: Lookup) -> Iterator[Finding]:

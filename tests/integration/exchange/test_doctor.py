@@ -140,3 +140,20 @@ def test_a_database_that_is_away(configured, folder_place, monkeypatch):
 
 def test_secrets_of_the_tests_would_be_noticed():
     assert all("hunter2" in secret for secret in (AWS_SECRET, PASSWORD))
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+@pytest.mark.parametrize(
+    ("weather", "code", "words"),
+    [
+        ("sunny", 1, "this is no weather; found 'sunny'"),
+        ("file:/nowhere.epw", 1, "/nowhere.epw"),
+        ("open-meteo,0.8", 1, "Cycles use"),
+        ("0.8", 0, "tells the weather of now"),
+    ],
+)
+def test_weather_that_cannot_be_had(configured, place, monkeypatch, weather, code, words):
+    monkeypatch.setenv("SOLAR_WEATHER", weather)
+    monkeypatch.setenv("SOLAR_OPEN_METEO_URL", "http://127.0.0.1:1")
+    found, told = configured(place)
+    assert (found, words in told) == (code, True), told

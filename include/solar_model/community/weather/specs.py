@@ -289,4 +289,9 @@ def _number(value: Any) -> float | None:
 
 
 def _unknown(spec: Any) -> InputError:
-    return InputError("this is no weather", value=repr(spec), expected=EXPECTED)
+    return InputError(
+        "this is no weather",
+        value=spec,
+        expected=EXPECTED,
+        hint="A cycle that names none takes that of SOLAR_WEATHER",
+    )
