@@ -145,13 +145,24 @@ def store(
     connection.execute(_ADD if add else _REPLACE, {**certificate, "run_id": run_id})
 
 
-_BETWEEN = """
-SELECT tick, known.*
-FROM energy_certificates AS known JOIN simulation_runs AS run ON run.id = simulation_run_id
-WHERE (%(since)s::timestamptz IS NULL OR tick >= %(since)s)
-  AND (%(until)s::timestamptz IS NULL OR tick < %(until)s)
-ORDER BY tick DESC, shard LIMIT %(limit)s
-"""
+# A community that is split has a certificate per shard: together they are that of the tick.
+_BETWEEN = sql.SQL(
+    """
+    SELECT tick, {sums},
+        (array_agg(worst_user_id ORDER BY abs(worst_residual_kwh) DESC))[1] AS worst_user_id,
+        (array_agg(worst_residual_kwh ORDER BY abs(worst_residual_kwh) DESC))[1]
+            AS worst_residual_kwh,
+        bool_and(holds) AS holds
+    FROM energy_certificates AS known JOIN simulation_runs AS run ON run.id = simulation_run_id
+    WHERE (%(since)s::timestamptz IS NULL OR tick >= %(since)s)
+      AND (%(until)s::timestamptz IS NULL OR tick < %(until)s)
+    GROUP BY tick ORDER BY tick DESC LIMIT %(limit)s
+    """
+).format(
+    sums=sql.SQL(", ").join(
+        sql.SQL("sum(known.{0}) AS {0}").format(sql.Identifier(n)) for n in _SUMS
+    )
+)
 
 
 def between(
@@ -165,7 +176,8 @@ def between(
     Returns
     -------
     polars.DataFrame
-        ``tick`` and the columns of ``energy_certificates``; no rows when there is none.
+        A row per tick: ``tick`` and the columns of ``energy_certificates``, those of shards added
+        up, with the household that misses it most; no rows when there is none.
     """
     cursor = connection.execute(_BETWEEN, {"since": since, "until": until, "limit": limit})
     names = [column.name for column in cursor.description or ()]
@@ -173,4 +185,5 @@ def between(
         [str(v) if n.endswith("_id") else v for n, v in zip(names, row, strict=True)]
         for row in cursor
     ]
-    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None).reverse()
+    frame = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+    return frame.cast({"households": pl.Int64}).reverse()  # Postgres's sum is a decimal

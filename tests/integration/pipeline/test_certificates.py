@@ -104,6 +104,23 @@ def test_energy_from_nowhere_is_seen_and_its_household_named(connection, day, co
     assert abs(row["worst_residual_kwh"]) == pytest.approx(0.01, abs=1e-5)
 
 
+def test_shards_are_one_tick(connection, day):
+    rows, users, _ = day
+    first = rows.filter(pl.col("timestamp") == MORNING)
+    whole = certificates.certify(first, users, [MORNING])[MORNING]
+    for shard, part in enumerate((first[:20], first[20:])):
+        run_id = runs.start(
+            connection, tick=MORNING, airflow_run_id="x", seed=1, shard=shard, shards=2
+        )
+        proof = certificates.certify(part, users.join(part, on="user_id", how="semi"), [MORNING])
+        insert(connection, run_id, part, certificates_of=lambda proof=proof: proof)
+    [row] = certificates.between(connection, limit=96).to_dicts()
+    assert (row["tick"], row["holds"], row["households"]) == (MORNING, True, 30)
+    assert row["generation_kwh"] == pytest.approx(whole["generation_kwh"])
+    assert row["worst_user_id"] == whole["worst_user_id"]
+    assert row["worst_residual_kwh"] == whole["worst_residual_kwh"]
+
+
 @pytest.mark.usefixtures("stored")
 def test_the_command_shows_and_draws_them(database, connection, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))
