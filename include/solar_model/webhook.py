@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from solar_model.signatures import SIGNATURE_HEADER, sign
@@ -50,6 +51,7 @@ def deliver(
         backoff_jitter=0.25,
         status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods=None,
+        respect_retry_after_header=False,  # it may ask for hours
         raise_on_status=False,
     )
     try:
@@ -57,9 +59,18 @@ def deliver(
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=retry))
             answer = session.post(
-                url, data=body, headers=headers, timeout=_TIME_LIMIT_S, verify=ca_file or True
+                url,
+                data=body,
+                headers=headers,
+                timeout=_TIME_LIMIT_S,
+                verify=ca_file or True,
+                allow_redirects=False,  # a message that is sent on is an empty GET elsewhere
+                stream=True,  # what it answers is not read, however long it is
             )
-    except requests.RequestException as error:
+            answer.close()
+    except (requests.RequestException, HTTPError, ValueError) as error:
         # the type only: the message repeats the URL, which may hold a token
         return f"the webhook cannot be reached ({type(error).__name__})"
+    if answer.is_redirect:
+        return f"the webhook answered {answer.status_code}: name the address that it leads to"
     return None if answer.ok else f"the webhook answered {answer.status_code} {answer.reason}"

@@ -129,9 +129,9 @@ class MonitorOperator(BaseOperator):
         with open_database(_PATIENCE) as connection:
             look(connection, config, connection_text)
             observations = observe(connection, datetime.now(tz=UTC), config, count)
-            untold = _teller().tell_outage_is_over()
             # whether the mail server answers or not, what was seen is kept
-            trouble = _teller().tell(connection, observations) or untold
+            trouble = _teller().tell(connection, observations)
+            trouble = _teller().tell_outage_is_over() or trouble
             found = health(connection)
         self.log.info("%s: %s", found.status, "; ".join(found.reasons) or "all is well")
         if trouble:

@@ -114,7 +114,8 @@ def record_failure(context: Context) -> None:
     task = context["task_instance"]
     index = getattr(task, "map_index", -1)
     shard = index if index >= 0 else None
-    _record(context["run_id"], f"{task.task_id}: {context.get('exception')}", shard)
+    error = f"{task.task_id}: {context.get('exception')}"
+    _record(context["run_id"], error, shard=shard, again=True)
 
 
 def record_timeout(context: Context) -> None:
@@ -126,8 +127,8 @@ def record_timeout(context: Context) -> None:
         _record(context["run_id"], "the run took longer than it may, and was stopped")
 
 
-def _record(airflow_run_id: str, error: str, shard: int | None = None) -> None:
+def _record(airflow_run_id: str, error: str, **which: Any) -> None:
     kept = work_folders.folder_of(airflow_run_id, settings().work_dir)
     log.error("The temporary files of the cycle are kept for a look in %s*", kept)
     with open_database() as connection:
-        runs.fail(connection, airflow_run_id, pseudonymised(error), shard=shard)
+        runs.fail(connection, airflow_run_id, pseudonymised(error), **which)

@@ -14,8 +14,9 @@ from psycopg.rows import class_row
 from solar_model.settings import settings
 from solar_model.ticks import TICK, parse_tick
 
-# Longer than any run may take: what is still open then was left by a process that is gone.
-ABANDONED = timedelta(hours=1)
+# Longer than any run may take, a day's too: what is still open then was left by a process that is
+# gone.
+ABANDONED = timedelta(hours=3)
 
 
 class State(StrEnum):

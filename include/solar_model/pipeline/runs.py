@@ -210,18 +210,25 @@ def finish(connection: Connection, airflow_run_id: str, **columns: Any) -> None:
 
 
 def fail(
-    connection: Connection, airflow_run_id: str, error: str, *, shard: int | None = None
+    connection: Connection,
+    airflow_run_id: str,
+    error: str,
+    *,
+    shard: int | None = None,
+    again: bool = False,
 ) -> None:
     """Close the run of an Airflow run, or one shard of it, as failed.
 
-    What it had inserted before stays.
+    What it had inserted before stays. With ``again`` the error replaces an earlier one: a task
+    that was cleared may fail for another reason.
     """
     connection.execute(
         """
         UPDATE simulation_runs SET status = 'failed', error = %(error)s, finished_at = now()
-        WHERE airflow_run_id = %(run)s AND status = 'running'
+        WHERE airflow_run_id = %(run)s
+            AND (status = 'running' OR %(again)s AND status = 'failed')
             AND (shard = %(shard)s OR %(shard)s::integer IS NULL)
         """,
-        {"error": error[:10_000], "run": airflow_run_id, "shard": shard},
+        {"error": error[:10_000], "run": airflow_run_id, "shard": shard, "again": again},
     )
     connection.commit()

@@ -54,9 +54,12 @@ def folder_of(airflow_run_id: str, work_dir: Path, shard: int = 0, shards: int =
 
 def remove(airflow_run_id: str, work_dir: Path) -> None:
     """Remove what a run has left on this machine, all shards together."""
-    folder = folder_of(airflow_run_id, work_dir)
-    for one in (folder, *work_dir.glob(f"{folder.name}-*-of-*")):
-        shutil.rmtree(one, ignore_errors=True)
+    name = re.escape(folder_of(airflow_run_id, work_dir).name)
+    # the id of another run may begin with this one's
+    ours = re.compile(rf"{name}(-\d{{5}}-of-\d{{5}})?")
+    for folder in work_dir.glob("*/"):
+        if ours.fullmatch(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def on_this_machine(cycle: Cycle, work_dir: Path) -> Cycle:

@@ -109,7 +109,7 @@ def test_without_the_database_one_mail_says_so_and_the_monitor_fails(post):
         monitor.execute(context())
     alerts.tell_failure(context(exception=caught.value))
     [mail] = post.mails
-    assert mail["Subject"] == "[solar] The database cannot be reached"
+    assert mail["Subject"] == "[solar] The database does not answer"
     assert "hunter2" not in mail.get_content()
 
 

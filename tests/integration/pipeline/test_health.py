@@ -114,6 +114,29 @@ def test_households_that_are_nowhere_make_it_unhealthy(connection):
     assert "1 households are neither served nor set aside" in found.reasons[0]
 
 
+def test_nobody_is_missed_while_shards_are_at_work(connection):
+    cycle(connection, TICK - timedelta(minutes=15))
+    for shard in (0, 1):
+        run = runs.start(
+            connection, tick=TICK, airflow_run_id="scheduled__x", seed=1, shard=shard, shards=2
+        )
+        runs.record(connection, run, households_queried=50)
+        if shard == 0:
+            assert check(connection, "coverage").status == "healthy", "the other has not begun"
+            runs.record(connection, run, status="completed", rows_inserted=50)
+        assert check(connection, "coverage").status == "healthy"
+    runs.record(connection, run, status="completed", rows_inserted=49)
+    assert "1 households are neither" in check(connection, "coverage").words
+
+
+def test_nobody_is_missed_when_a_tick_is_run_again_in_vain(connection):
+    cycle(connection, TICK, rows_inserted=97, households_quarantined=3)
+    run_id = runs.start(connection, tick=TICK, airflow_run_id="manual__again", seed=1)
+    runs.record(connection, run_id, households_queried=100, households_quarantined=0)
+    runs.fail(connection, "manual__again", "run_simulation: no weather")
+    assert check(connection, "coverage").status == "unknown"
+
+
 def test_one_late_start_in_a_day_is_forgiven_and_a_habit_is_not(connection):
     for number in range(60):
         cycle(connection, TICK - number * timedelta(minutes=15), late_s=29 if number % 2 else 0)

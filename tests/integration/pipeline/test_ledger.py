@@ -64,6 +64,24 @@ def test_a_failed_run_of_a_tick_that_was_stored_before_says_so(connection):
     assert stored == [True, False]
 
 
+def test_a_task_that_is_cleared_and_fails_again_says_why_anew(connection):
+    add_run(connection, TICK_0, status="running", airflow_run_id="manual__x")
+    runs.fail(connection, "manual__x", "download_results: the exchange is away")
+    runs.fail(connection, "manual__x", "insert_results: the disk is full", again=True)
+    runs.fail(connection, "manual__x", "the run took longer than it may")
+    told = connection.execute("SELECT error FROM simulation_runs").fetchall()
+    assert told == [("insert_results: the disk is full",)]
+
+
+def test_a_day_that_is_worked_on_has_not_failed(connection):
+    add_run(connection, TICK_0, status="running")
+    for hours, state in ((2, State.RUNNING), (4, State.FAILED)):
+        connection.execute(
+            "UPDATE simulation_runs SET started_at = %s", (NOW - timedelta(hours=hours),)
+        )
+        assert state_of(connection) is state
+
+
 def test_a_tick_without_a_run_is_missing_only_when_it_is_due(connection):
     add_run(connection, TICK_0, seconds=40)
     found = entries(connection, TICK_0 - TICK, TICK_0 + 3 * TICK, TICK_0 + 2 * TICK)

@@ -30,6 +30,8 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses = list(statuses)
         self.requests = []
+        self.over = threading.Event()
+        self.over.set()
         self.url = f"http://127.0.0.1:{self.server_port}/hook"
 
 
@@ -38,8 +40,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.headers, body))
         self.send_response(self.server.statuses.pop(0))
-        self.send_header("Content-Length", "0")
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0" if self.server.over.is_set() else "1")
         self.end_headers()
+        self.server.over.wait()
 
     def log_message(self, *args):
         pass
@@ -82,6 +86,24 @@ def test_a_receiver_that_stumbles_is_asked_again(receiver):
 def test_a_receiver_that_refuses_is_not_asked_again(receiver):
     assert "400" in notify(MESSAGE, load_settings(notify_url=receiver.url))
     assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("receiver", [[301], [307]], indirect=True)
+def test_a_receiver_that_sends_on_has_not_received(receiver):
+    problem = notify(MESSAGE, load_settings(notify_url=receiver.url))
+    assert "name the address" in problem
+    assert len(receiver.requests) == 1
+
+
+def test_an_answer_that_does_not_end_is_not_waited_for(receiver):
+    receiver.over.clear()
+    assert notify(MESSAGE, load_settings(notify_url=receiver.url)) is None
+    receiver.over.set()
+
+
+@pytest.mark.parametrize("url", ["http://" + "a" * 70 + ".example/x", "http://[::1"])
+def test_an_address_that_cannot_be_read_is_told_in_words(url):
+    assert "cannot be reached" in notify(MESSAGE, load_settings(notify_url=url))
 
 
 def test_a_receiver_that_is_down_is_told_in_words_without_the_url(receiver, caplog):

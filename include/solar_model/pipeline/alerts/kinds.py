@@ -165,8 +165,8 @@ _ALL = (
     ),
     Kind(
         "database",
-        "The database cannot be reached",
-        "The database can be reached again",
+        "The database does not answer",
+        "The database answers again",
         UNHEALTHY,
         "Nothing can be read or stored, and no other alert can be noticed meanwhile.",
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from solar_model.pipeline.alerts.situation import situation
 from solar_model.pipeline.alerts.states import Observation
 from solar_model.pipeline.connections import Lookup
 from solar_model.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _NOBODY = "SOLAR_ALERT_EMAILS is not set"
 
@@ -71,27 +74,30 @@ class Teller:
                 states.told(connection, alert)
 
     def tell_outage(self, problem: str) -> str | None:
-        """Mail that the database cannot be reached, unless somebody has.
+        """Mail that the database does not answer, unless somebody has.
 
         A file remembers it, since the table cannot. Returns why the mail could not be delivered.
         """
         begun_at = datetime.now(tz=UTC)
+        if self._noted():
+            return None
         try:
             self.config.work_dir.mkdir(parents=True, exist_ok=True)
             with self._note.open("x") as note:
                 json.dump({"begun_at": begun_at.isoformat(), "problem": problem}, note)
         except FileExistsError:
-            return None
+            return None  # somebody does at this moment
+        except OSError as error:  # better told more than once than never
+            log.warning("Nobody will know that the outage was told: %s", error)
         trouble = self._post_outage(begun_at, problem, over=False)
         if trouble:
             self._note.unlink(missing_ok=True)  # the next one tries again
         return trouble
 
     def tell_outage_is_over(self) -> str | None:
-        """Mail that the database can be reached again, if somebody was told that it could not."""
-        try:
-            note = json.loads(self._note.read_text())
-        except FileNotFoundError:
+        """Mail that the database answers again, if somebody was told that it did not."""
+        note = self._noted()
+        if note is None:
             return None
         begun_at = datetime.fromisoformat(note["begun_at"])
         trouble = self._post_outage(begun_at, note["problem"], over=True)
@@ -102,6 +108,18 @@ class Teller:
     @property
     def _note(self) -> Path:
         return self.config.work_dir / "database-is-away.json"
+
+    def _noted(self) -> dict[str, str] | None:
+        """What is remembered of an outage."""
+        try:
+            note: dict[str, str] = json.loads(self._note.read_text())
+        except ValueError:
+            self._note.unlink()  # it was broken off: nobody was told
+        except OSError:
+            pass
+        else:
+            return note
+        return None
 
     def _post_outage(self, begun_at: datetime, problem: str, *, over: bool) -> str | None:
         if not self.config.alert_recipients:

@@ -100,18 +100,18 @@ def cycle_time(ledger: Ledger, config: Settings) -> Check:
 
 def coverage(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
     """Every household is served; one that is set aside has a reason."""
-    latest = ledger.latest
-    if latest is None or latest.rows_inserted is None:
+    newest = ledger.whole
+    if newest is None or newest.rows_inserted is None:
         return Check("coverage", UNKNOWN, "nobody was served yet", {})
-    aside = latest.households_quarantined or 0
-    asked = latest.households_queried or latest.rows_inserted + aside
+    aside = newest.households_quarantined or 0
+    asked = newest.households_queried or newest.rows_inserted + aside
     values = {
-        "served_ratio": latest.rows_inserted / asked if asked else 0.0,
+        "served_ratio": newest.rows_inserted / asked if asked else 0.0,
         "quarantined_households": float(aside),
     }
     if not asked:
         return Check("coverage", UNHEALTHY, "the household query finds nobody", values)
-    if lost := asked - latest.rows_inserted - aside:
+    if lost := asked - newest.rows_inserted - aside:
         words = f"{lost:,} households are neither served nor set aside"
         return Check("coverage", UNHEALTHY, words, values)
     if aside:

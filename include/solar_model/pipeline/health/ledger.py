@@ -54,6 +54,17 @@ SELECT max(tick) FROM simulation_runs WHERE rows_inserted IS NOT NULL AND tick <
 
 _LATEST = f"{_TICKS} AND tick = ({_NEWEST_ROWS}) GROUP BY tick"
 
+# While a tick is worked on, or run again in vain, what it asked for and what it stored are of
+# different attempts, or of different shards.
+_NEWEST_WHOLE = """
+SELECT tick FROM simulation_runs WHERE tick <= %(now)s
+GROUP BY tick
+HAVING bool_and(status::text IN ('completed', 'degraded')) AND count(*) = max(shards)
+ORDER BY tick DESC LIMIT 1
+"""
+
+_WHOLE = f"{_TICKS} AND tick = ({_NEWEST_WHOLE}) GROUP BY tick"
+
 _TODAY = """
 SELECT coalesce(sum(generation_kwh), 0) FROM simulation_runs
 WHERE tick >= date_trunc('day', %(now)s::timestamptz, 'UTC') AND tick <= %(now)s
@@ -134,6 +145,8 @@ class Ledger:
         Ticks of the last 24 hours, oldest first.
     latest : Tick or None
         The newest tick with rows, however old.
+    whole : Tick or None
+        The newest tick that has ended well, with all its shards.
     today_kwh : float
         Generated since midnight UTC.
     timings : tuple of Timing
@@ -151,6 +164,7 @@ class Ledger:
     now: datetime
     day: tuple[Tick, ...]
     latest: Tick | None
+    whole: Tick | None
     today_kwh: float
     timings: tuple[Timing, ...]
     probes: tuple[Probe, ...]
@@ -182,6 +196,7 @@ def read(connection: psycopg.Connection[Any], now: datetime) -> Ledger:
         with connection.cursor(row_factory=class_row(Tick)) as ticks:
             day = tuple(ticks.execute(_DAY.encode(), asked).fetchall())
             latest = ticks.execute(_LATEST.encode(), asked).fetchone()
+            whole = ticks.execute(_WHOLE.encode(), asked).fetchone()
         with connection.cursor(row_factory=class_row(Timing)) as cursor:
             timings = tuple(cursor.execute(_TIMINGS, asked).fetchall())
         with connection.cursor(row_factory=class_row(Probe)) as cursor:
@@ -193,6 +208,7 @@ def read(connection: psycopg.Connection[Any], now: datetime) -> Ledger:
         now=now,
         day=day,
         latest=latest,
+        whole=whole,
         today_kwh=today_kwh,
         timings=timings,
         probes=probes,

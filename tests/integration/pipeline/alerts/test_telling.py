@@ -174,9 +174,7 @@ def test_a_database_that_is_away_is_told_once_and_when_it_is_back(teller, post):
     assert f"{UI}/solar/runbook#database" in sections(mail)["LINKS"]
     for _ in range(2):
         assert teller.tell_outage_is_over() is None
-    assert [mail["Subject"] for mail in post.mails[1:]] == [
-        "[solar] The database can be reached again"
-    ]
+    assert [mail["Subject"] for mail in post.mails[1:]] == ["[solar] The database answers again"]
 
 
 def test_an_outage_that_could_not_be_told_is_told_later(teller, post):
@@ -184,6 +182,25 @@ def test_an_outage_that_could_not_be_told_is_told_later(teller, post):
     assert teller.tell_outage("connection refused")
     post.refusing = False
     assert teller.tell_outage("connection refused") is None
+    assert len(post.mails) == 1
+
+
+def test_a_note_of_an_outage_that_was_broken_off_keeps_nobody_silent(teller, post):
+    teller.config.work_dir.mkdir(parents=True)
+    (teller.config.work_dir / "database-is-away.json").touch()
+    assert teller.tell_outage_is_over() is None
+    assert post.mails == []
+    assert teller.tell_outage("connection refused") is None
+    assert teller.tell_outage("connection refused") is None
+    assert len(post.mails) == 1
+
+
+def test_an_outage_is_told_where_nothing_can_be_noted(teller, post, tmp_path):
+    (tmp_path / "file").touch()
+    config = load_settings(home=tmp_path / "file", alert_emails=RECIPIENTS)
+    nowhere = Teller(config, teller.connections, UI)
+    assert nowhere.tell_outage("connection refused") is None
+    assert nowhere.tell_outage_is_over() is None
     assert len(post.mails) == 1
 
 
