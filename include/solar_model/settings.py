@@ -6,6 +6,7 @@ Connections (Postgres, mail, Google) are Airflow's and are read from ``AIRFLOW_C
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from email.utils import parseaddr
 from functools import lru_cache
@@ -200,6 +201,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is not an e-mail address")
         return text
 
+    @field_validator("exchanges", "runner_urls")
+    @classmethod
+    def _no_secret(cls, text: str | None) -> str | None:
+        # addresses are shown: in logs, in mails, on the health page
+        if any(url != _shown(url) for url in _listed(text)):
+            raise ValueError("an address holds a login or a token; put it into the connection")
+        return text
+
     @property
     def alert_recipients(self) -> tuple[str, ...]:
         """E-mail addresses of those who are told when something goes wrong."""
@@ -256,6 +265,11 @@ def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(item.strip() for item in (text or "").split(",") if item.strip())
 
 
+def _shown(text: str) -> str:
+    """The text without what an address may hold of a login or a token."""
+    return re.sub(r"(?<=://)[^/@\s,]*@|\?[^\s,]*", "***", text)
+
+
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process, read once.
@@ -275,7 +289,7 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         lines = [
             f"SOLAR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}; "
-            f"found {item['input']!r}"
+            f"found {_shown(repr(item['input']))}"
             for item in error.errors(include_url=False)
         ]
         raise ConfigurationError("settings cannot be used: " + " | ".join(lines)) from error

@@ -55,6 +55,16 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch, name, value):
         load_settings()
 
 
+@pytest.mark.parametrize("name", ["SOLAR_EXCHANGES", "SOLAR_RUNNER_URLS"])
+@pytest.mark.parametrize("url", ["https://me:hunter2@host/f", "https://host/f?token=hunter2"])
+def test_an_address_with_a_secret_is_refused_and_not_shown(monkeypatch, name, url):
+    monkeypatch.setenv(name, f"https://other, {url}")
+    with pytest.raises(ConfigurationError, match=f"{name}: .* put it into the conn") as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+    assert "https://other" in str(refused.value)
+
+
 def test_secrets_do_not_show(monkeypatch):
     monkeypatch.setenv("SOLAR_NOTIFY_SECRET", "hunter2")
     assert "hunter2" not in repr(load_settings())

@@ -42,6 +42,23 @@ WHERE source = 'SIMULATION'
   AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
   AND "timestamp" = %(last)s::timestamptz
 """
+# Whose results of that tick cannot be believed has no row in it. Its battery is where it was
+# before: the row of the input that they answered says so.
+_STATES_SET_ASIDE = """
+SELECT count(*), string_agg(user_id || ',' || state, E'\\n')
+FROM (
+    SELECT DISTINCT household->>'user_id' AS user_id, household->>'battery_soc_kwh' AS state
+    FROM quarantine JOIN simulation_runs AS run ON run.id = simulation_run_id
+    WHERE tick = %(last)s AND stage = 'results' AND released_at IS NULL
+) AS held
+WHERE state IS NOT NULL
+  AND (%(shards)s = 1 OR solar_shard(user_id, %(shards)s) = %(shard)s)
+  AND NOT EXISTS (
+    SELECT FROM energy_data
+    WHERE "timestamp" = %(last)s AND energy_data.user_id = held.user_id::uuid
+      AND source = 'SIMULATION'
+  )
+"""
 _STATES_HEADER = b"user_id,previous_soc_kwh\n"
 
 
@@ -54,7 +71,8 @@ class Snapshot:
     households : FileReference
         Rows of the household query, as Postgres writes them.
     states : FileReference
-        The batteries' states at the end of the tick before.
+        The batteries' states at the end of the tick before; where its results were set aside, at
+        its start.
     """
 
     households: FileReference
@@ -151,8 +169,12 @@ def _write_households(connection: Connection, statement: sql.Composed, path: Pat
 
 
 def _write_states(connection: Connection, which: dict[str, Any], path: Path) -> FileReference:
-    [(rows, lines)] = connection.execute(_STATES, which).fetchall()
+    rows = 0
     with atomic_write(path) as file:
         file.write(_STATES_HEADER)
-        file.write((lines or "").encode())
+        for statement in (_STATES, _STATES_SET_ASIDE):
+            [(found, lines)] = connection.execute(statement, which).fetchall()
+            if found:
+                file.write(f"{lines}\n".encode())
+            rows += found
     return FileReference.of(path, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import pytest
 from solar_model.errors import ConfigurationError, InputError
 from solar_model.files import read_users
 from solar_model.manifest import Manifest
-from solar_model.pipeline import households, runs
+from solar_model.pipeline import households, quarantine, runs
 from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
 from solar_model.pipeline.references import Cycle
 from solar_model.pipeline.repetition import seed_of, weather_of
@@ -203,6 +204,23 @@ def test_an_outage_does_not_reset_the_batteries(backend, tmp_path):
     store(backend, TICK - timedelta(hours=5), {user: 1.5})
     rows, *_ = take(backend, tmp_path)
     assert rows[user]["battery_soc_kwh"] == 1.5
+
+
+def test_a_household_whose_results_were_set_aside_keeps_its_state(backend, tmp_path):
+    served, held = add(backend), add(backend)
+    store(backend, TICK - 2 * QUARTER, {served: 3.0, held: 7.5})
+    _, _, file, before = take(backend, tmp_path, tick=TICK - QUARTER)
+    asked = read_users(file.path).filter(pl.col("user_id") == held)
+    told = {"user_id": held, "timestamp": before.tick_start, "reasons": ["soc"], "raw": "{}"}
+    rejected = pl.DataFrame([told | {"household": json.dumps(asked.to_dicts()[0])}] * 2)
+    quarantine.store(backend, before.run_id, quarantine.RESULTS, rejected)
+    store(backend, TICK - QUARTER, {served: 3.25})
+    rows, *_ = take(backend, tmp_path)
+    states = {user: row["battery_soc_kwh"] for user, row in rows.items()}
+    assert states == {served: 3.25, held: 7.5}
+    store(backend, TICK - QUARTER, {served: 3.25, held: 6.0})  # it was let out
+    rows, *_ = take(backend, tmp_path)
+    assert rows[held]["battery_soc_kwh"] == 6.0
 
 
 def test_of_a_long_day_only_the_tick_before_is_read(backend, tmp_path):

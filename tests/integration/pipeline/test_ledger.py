@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.ledger import add_run
 
+from solar_model.pipeline import runs
 from solar_model.pipeline.ledger import State, entries
 from solar_model.settings import settings
 from solar_model.ticks import TICK
