@@ -10,6 +10,7 @@ import polars as pl
 import psycopg
 
 from solar_model.community.households import fill_from_site
+from solar_model.errors import ConfigurationError
 from solar_model.files import write_users
 from solar_model.intake import split_households
 from solar_model.manifest import Manifest
@@ -49,6 +50,11 @@ def write_input(
         The input file, with its manifest beside it, sorted by user.
     quarantined : int
         Households set aside.
+
+    Raises
+    ------
+    ConfigurationError
+        When nobody is left in a shard.
     """
     folder = Path(cycle.work_dir)
     if not all(is_here(file, folder) for file in (snapshot.households, snapshot.states)):
@@ -87,6 +93,12 @@ def write_input(
             households_quarantined=len(rejected),
         )
         connection.commit()
+    if cycle.shards > 1 and not len(good):
+        raise ConfigurationError(
+            f"shard {cycle.shard} of {cycle.shards} has no household that can be simulated. Set "
+            "SOLAR_SHARDS to less: a hash deals the households out, and a shard is worth its tasks "
+            "from some 10,000 of them on."
+        )
     return FileReference.described(path.absolute().as_uri(), manifest), len(rejected)
 
 

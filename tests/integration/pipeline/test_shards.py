@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from solar_model.errors import ConfigurationError
 from solar_model.files import read_results
 from solar_model.manifest import Manifest
 from solar_model.pipeline import dashboard, households, ledger, runs
@@ -152,6 +153,11 @@ def test_the_whole_has_ended_well_when_every_shard_has(community, tmp_path):
     assert told["result_file"] == "results_20240610_1700-*-of-00003.csv"
     first = community.execute("SELECT id::text FROM simulation_runs WHERE shard = 0").fetchone()
     assert told["run_id"] == first[0]
+
+
+def test_a_shard_that_has_nobody_says_what_to_set(community, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"no household .* Set SOLAR_SHARDS to less"):
+        run(community, tmp_path, NOON, 1000)
 
 
 def test_whoever_has_no_proper_id_is_in_one_shard_too(connection):
