@@ -71,7 +71,10 @@ def write_input(
     good, rejected = split_households(
         pl.read_csv(folder / snapshot.households.name, infer_schema=False)
     )
-    good = fill_from_site(_carry_states(good, folder / snapshot.states.name), config)
+    states = pl.read_csv(
+        folder / snapshot.states.name, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64}
+    )
+    good = fill_from_site(_carry_states(good, states), config)
     path = folder / input_file_name(cycle.tick_start, cycle.part)
     write_users(good, path)
     manifest = Manifest.of(
@@ -85,7 +88,8 @@ def write_input(
     secret = config.seal_secret
     (manifest.sealed(secret) if secret else manifest).write(path)
     if cycle.run_id is not None:
-        quarantine.store(connection, cycle.run_id, quarantine.INPUT, rejected)
+        aside = _keep_states(rejected, states)
+        quarantine.store(connection, cycle.run_id, quarantine.INPUT, aside)
         runs.record(
             connection,
             cycle.run_id,
@@ -102,9 +106,18 @@ def write_input(
     return FileReference.described(path.absolute().as_uri(), manifest), len(rejected)
 
 
-def _carry_states(households: pl.DataFrame, states_file: Path) -> pl.DataFrame:
+def _keep_states(rejected: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
+    """Note the batteries' states of those who are set aside, for when they are back."""
+    aside = rejected.with_columns(known_id=pl.col("user_id").str.to_lowercase())
+    own = states.join(aside, left_on="user_id", right_on="known_id", how="semi").select(
+        known_id="user_id",
+        household=pl.struct("user_id", battery_soc_kwh="previous_soc_kwh").struct.json_encode(),
+    )
+    return aside.join(own, on="known_id", how="left", maintain_order="left")
+
+
+def _carry_states(households: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
     """Give batteries without a known state the one that the tick before left them in."""
-    states = pl.read_csv(states_file, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64})
     known = pl.col("battery_soc_kwh") if "battery_soc_kwh" in households.columns else pl.lit(None)
     carried = pl.when(pl.col("previous_soc_kwh").is_not_null()).then(
         # a smaller battery than a tick ago cannot hold more than it can hold

@@ -85,7 +85,8 @@ class Entry:
     line : int or None
         Line in the results file.
     row_values, household : dict
-        The row as it came, and the row of the input that it answers.
+        The row as it came, and the row of the input that it answers; of one set aside by the
+        contract of the input, the state of its battery.
     released_at, released_by, release_note
         When it was let out, by whom and why; None while it is in.
     """

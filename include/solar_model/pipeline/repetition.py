@@ -59,12 +59,12 @@ def _or(recorded: Any, configured: str) -> Any:
 
 
 def _recorded(connection: Connection, ticks: Sequence[datetime]) -> dict[datetime, tuple[int, Any]]:
-    """Seed and weather that each tick was last computed with, where it was."""
+    """Seed and weather that each tick was last computed with, where it was; a try is none."""
     with connection.transaction():  # leaves none open behind it
         rows = connection.execute(
             """
             SELECT tick, seed, weather FROM simulation_runs
-            WHERE tick BETWEEN %s AND %s AND shard = 0 ORDER BY tick
+            WHERE tick BETWEEN %s AND %s AND shard = 0 AND weather IS NOT NULL ORDER BY tick
             """,
             (ticks[0], ticks[-1]),
         ).fetchall()

@@ -21,13 +21,18 @@ Connection = psycopg.Connection[Any]
 _ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
 
 # The last tick before this one that has rows: an outage does not reset the batteries, nor does one
-# of other shards.
+# of other shards. A tick that was to be split otherwise, and failed, has those of before.
 _LAST_TICK = """
 SELECT tick FROM simulation_runs
 WHERE tick < %(tick)s
 GROUP BY tick
 HAVING bool_and(rows_inserted IS NOT NULL)
-    OR bool_or(rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
+    OR (%(shards)s > 1 OR bool_and(rows_inserted IS NULL))
+    AND EXISTS (
+        SELECT FROM energy_data
+        WHERE "timestamp" = tick AND source = 'SIMULATION'
+          AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
+    )
 ORDER BY tick DESC LIMIT 1
 """
 
@@ -42,14 +47,13 @@ WHERE source = 'SIMULATION'
   AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
   AND "timestamp" = %(last)s::timestamptz
 """
-# Whose results of that tick cannot be believed has no row in it. Its battery is where it was
-# before: the row of the input that they answered says so.
+# Who was set aside in that tick has no row in it: the battery is where it was before.
 _STATES_SET_ASIDE = """
 SELECT count(*), string_agg(user_id || ',' || state, E'\\n')
 FROM (
     SELECT DISTINCT household->>'user_id' AS user_id, household->>'battery_soc_kwh' AS state
     FROM quarantine JOIN simulation_runs AS run ON run.id = simulation_run_id
-    WHERE tick = %(last)s AND stage = 'results' AND released_at IS NULL
+    WHERE tick = %(last)s AND released_at IS NULL
 ) AS held
 WHERE state IS NOT NULL
   AND (%(shards)s = 1 OR solar_shard(user_id, %(shards)s) = %(shard)s)
@@ -71,8 +75,7 @@ class Snapshot:
     households : FileReference
         Rows of the household query, as Postgres writes them.
     states : FileReference
-        The batteries' states at the end of the tick before; where its results were set aside, at
-        its start.
+        The batteries' states at the end of the tick before; of those set aside, at its start.
     """
 
     households: FileReference

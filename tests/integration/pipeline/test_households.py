@@ -223,6 +223,20 @@ def test_a_household_whose_results_were_set_aside_keeps_its_state(backend, tmp_p
     assert rows[held]["battery_soc_kwh"] == 6.0
 
 
+def test_a_household_that_broke_the_contract_finds_its_battery_as_it_was(backend, tmp_path):
+    served, held = add(backend), add(backend, str(uuid4()).upper())
+    store(backend, TICK - 2 * QUARTER, {served: 3.0, held.lower(): 7.5})
+    set_wattage = "UPDATE user_systems SET panel_wattage = %s WHERE user_id = %s"
+    backend.execute(set_wattage, ("NaN", held))
+    for quarters in (-1, 0):
+        _, quarantined, *_ = take(backend, tmp_path, tick=TICK + quarters * QUARTER)
+        assert quarantined == 1
+        store(backend, TICK + quarters * QUARTER, {served: 3.25})
+    backend.execute(set_wattage, (400, held))
+    rows, quarantined, *_ = take(backend, tmp_path, tick=TICK + QUARTER)
+    assert (rows[held.lower()]["battery_soc_kwh"], quarantined) == (7.5, 0)
+
+
 def test_of_a_long_day_only_the_tick_before_is_read(backend, tmp_path):
     users = [str(uuid4()) for _ in range(2000)]
     [(partition,)] = backend.execute("SELECT energy_data_partition(%s)", (TICK.date(),)).fetchall()
@@ -266,6 +280,8 @@ def test_looking_for_a_record_leaves_the_connection_ready_for_the_query(backend,
     run_id = runs.start(backend, tick=TICK, airflow_run_id="x", seed=5)
     runs.record(backend, run_id, weather="0.4")
     assert seed_of(backend, [TICK], None, 3) == 5
+    runs.start(backend, tick=TICK + QUARTER, airflow_run_id="fails", seed=6)
+    assert seed_of(backend, [TICK + QUARTER], None, 3) == 3, "nothing was computed with it"
     assert weather_of(backend, [TICK], None, "0.9") == "0.4"
 
 

@@ -141,6 +141,27 @@ def test_batteries_go_on_after_a_tick_in_which_some_shards_failed(community, tmp
         assert dict(given.select("user_id", "battery_soc_kwh").iter_rows()) == left
 
 
+@pytest.mark.parametrize("after", [1, 3])
+def test_batteries_go_on_after_a_tick_that_was_to_be_split_otherwise_and_failed(
+    community, tmp_path, after
+):
+    run(community, tmp_path / "0", NOON, 1)
+    run(community, tmp_path / "1", NOON + QUARTER, 1)
+    for shard in range(3):
+        runs.start(
+            community, tick=NOON + QUARTER, airflow_run_id="again", seed=7, shard=shard, shards=3
+        )
+    runs.fail(community, "again", "no weather")
+    run(community, tmp_path / "2", NOON + 2 * QUARTER, after)
+    files = sorted((tmp_path / "2").glob("*/users_input_*.csv"))
+    given = pl.concat([pl.read_csv(file) for file in files])
+    left = community.execute(
+        'SELECT user_id::text, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s',
+        (NOON + QUARTER,),
+    ).fetchall()
+    assert dict(given.select("user_id", "battery_soc_kwh").iter_rows()) == dict(left)
+
+
 def test_the_whole_has_ended_well_when_every_shard_has(community, tmp_path):
     name = f"{NOON} of 3"
     assert runs.outcome(community, name) is None
