@@ -12,9 +12,11 @@ from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from solar_model.errors import ConfigurationError
@@ -121,6 +123,7 @@ class Settings(BaseSettings):
     )
     runner_secret: SecretStr | None = Field(
         None,
+        min_length=SHORTEST_SECRET,
         description="Key that runners and the pipeline share, 16 characters or more; with it the "
         "manifests in the exchange are sealed, too.",
     )
@@ -201,6 +204,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is not an e-mail address")
         return text
 
+    @field_validator("notify_url", "open_meteo_url", "runner_callback_url")
+    @classmethod
+    def _address(cls, text: str | None) -> str | None:
+        parts = urlsplit(text or "https://nobody")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("not an address such as https://example.org/path")
+        return text
+
     @field_validator("exchanges", "runner_urls")
     @classmethod
     def _no_secret(cls, text: str | None) -> str | None:
@@ -225,15 +236,14 @@ class Settings(BaseSettings):
         Raises
         ------
         ConfigurationError
-            When there is none, or it is too short to keep anybody out.
+            When there is none.
         """
-        secret = self.runner_secret.get_secret_value() if self.runner_secret else ""
-        if len(secret) < SHORTEST_SECRET:
+        if self.runner_secret is None:
             raise ConfigurationError(
                 f"SOLAR_RUNNER_SECRET must have {SHORTEST_SECRET} characters or more; "
                 "`openssl rand -hex 32` makes a good one"
             )
-        return secret
+        return self.runner_secret.get_secret_value()
 
     @property
     def seal_secret(self) -> str | None:
@@ -287,9 +297,17 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [
-            f"SOLAR_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}; "
-            f"found {_shown(repr(item['input']))}"
-            for item in error.errors(include_url=False)
-        ]
-        raise ConfigurationError("settings cannot be used: " + " | ".join(lines)) from error
+        # without the cause: pydantic's own words hold what was found, secrets too
+        words = " | ".join(map(_in_words, error.errors(include_url=False)))
+        raise ConfigurationError(f"settings cannot be used: {words}") from None
+
+
+def _in_words(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    words, found = error["msg"], f"; found {_shown(repr(error['input']))}"
+    if field.annotation == SecretStr | None:
+        return f"SOLAR_{name.upper()} must have {SHORTEST_SECRET} characters or more"
+    elif field.annotation is timedelta and error["type"] == "time_delta_parsing":
+        words = "this is no duration such as PT5M (minutes), PT12H (hours) or P7D (days)"
+    return f"SOLAR_{name.upper()}: {words}{found}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 import pytest
 
@@ -47,6 +48,9 @@ def test_variables_are_read_and_empty_ones_count_as_absent(monkeypatch):
         ("SOLAR_SEED", "lucky"),
         ("SOLAR_ALERT_EMAILS", "night@example.org, nobody"),
         ("SOLAR_SEED", "9223372036854775808"),
+        ("SOLAR_NOTIFY_URL", "example.org/hook"),
+        ("SOLAR_OPEN_METEO_URL", "ftp://example.org"),
+        ("SOLAR_RUNNER_CALLBACK_URL", "http:///solar-runner/results"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(monkeypatch, name, value):
@@ -63,6 +67,23 @@ def test_an_address_with_a_secret_is_refused_and_not_shown(monkeypatch, name, ur
         load_settings()
     assert "hunter2" not in str(refused.value)
     assert "https://other" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["SOLAR_METRICS_TOKEN", "SOLAR_PSEUDONYM_KEY", "SOLAR_RUNNER_SECRET"]
+)
+def test_a_short_secret_is_refused_and_not_shown(monkeypatch, name):
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(ConfigurationError, match=f"{name} must have 16 characters") as refused:
+        load_settings()
+    told = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in told
+
+
+def test_a_duration_that_is_none_is_told_with_examples(monkeypatch):
+    monkeypatch.setenv("SOLAR_CYCLE_LIMIT", "5m")
+    with pytest.raises(ConfigurationError, match=r"SOLAR_CYCLE_LIMIT: .*PT5M.*found '5m'"):
+        load_settings()
 
 
 def test_secrets_do_not_show(monkeypatch):

@@ -1,14 +1,16 @@
 """The doctor: looks at every configured connection and says what is missing and how to mend it.
 
-That is the database, the weather, the exchanges, the runners where others than the worker simulate,
-and the mail server where somebody is to be told of alerts.
+That is the settings, the database, the weather, the exchanges, the runners where others than the
+worker simulate, and the mail server where somebody is to be told of alerts.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -47,6 +49,8 @@ def examine(settings: Settings, connections: Lookup) -> Iterator[Finding]:
     connections : callable
         Gives the text form of an Airflow connection by its id.
     """
+    problem, _ = attempt(_look_for_slips)
+    yield Finding("settings", "no variable is misspelt", problem)
     yield from _database(settings, connections)
     problem, _ = attempt(lambda: _look_at_the_sky(settings))
     yield Finding("SOLAR_WEATHER", "tells the weather of now", problem)
@@ -57,6 +61,14 @@ def examine(settings: Settings, connections: Lookup) -> Iterator[Finding]:
     if settings.alert_recipients:
         problem, _ = attempt(lambda: greet(connections))
         yield Finding("alerts", "the mail server takes mails", problem)
+
+
+def _look_for_slips() -> None:
+    known = [f"SOLAR_{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(os.environ):
+        near = get_close_matches(name, known, n=1, cutoff=0.9)
+        if name.startswith("SOLAR_") and name not in known and near:
+            raise ConfigurationError(f"{name} is no setting. Did you mean {near[0]}?")
 
 
 def _database(settings: Settings, connections: Lookup) -> Iterator[Finding]:

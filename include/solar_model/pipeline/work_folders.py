@@ -107,9 +107,9 @@ def bring(wanted: FileReference, folder: Path, carried: FileReference, connectio
             raise
         raise ConfigurationError(
             f"{wanted.name} is neither in this worker's folder {folder} nor in the exchange "
-            f"{carried.exchange}, where another worker has put it. Workers on several machines "
-            "need an exchange that all of them reach: set SOLAR_EXCHANGES to an object store, or "
-            "mount the same folder everywhere."
+            f"{carried.exchange}. Was it removed, clear the run from query_households on. Workers "
+            "on several machines need an exchange that all of them reach: set SOLAR_EXCHANGES to "
+            "an object store, or mount the same folder everywhere."
         ) from error
 
 

@@ -143,6 +143,13 @@ def test_secrets_of_the_tests_would_be_noticed():
 
 
 @pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_a_variable_that_is_misspelt(configured, place, monkeypatch):
+    monkeypatch.setenv("SOLAR_SHARD", "4")
+    code, told = configured(place)
+    assert code == 1 and "SOLAR_SHARD is no setting. Did you mean SOLAR_SHARDS?" in told
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
 @pytest.mark.parametrize(
     ("weather", "code", "words"),
     [
