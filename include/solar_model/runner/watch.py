@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from solar_model.errors import SolarModelError, TransferError
+from solar_model.community.weather.specs import names_a_file
+from solar_model.errors import InputError, SolarModelError, TransferError
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.pseudonyms import pseudonymised
@@ -103,9 +104,18 @@ class Watcher:
 
     def _computed(self, households: Path, folder: Path) -> Path:
         """Results, sealed and from a sealed request if there is a key."""
+        asked = Manifest.read(households)
         if self._secret is None:
+            if names_a_file(asked.weather):
+                raise InputError(
+                    "without a seal, anybody could have files of this machine read",
+                    value=asked.weather,
+                    expected="weather that needs no file",
+                    hint="Set SOLAR_RUNNER_SECRET on both sides, or the pipeline's SOLAR_WEATHER "
+                    "to another weather",
+                )
             return simulate_file(households, folder)
-        Manifest.read(households).require_seal(self._secret)
+        asked.require_seal(self._secret)
         results = simulate_file(households, folder)
         Manifest.read(results).sealed(self._secret).write(results)
         return results

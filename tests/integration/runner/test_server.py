@@ -163,6 +163,8 @@ def test_a_body_that_is_too_large_is_refused_also_when_it_does_not_say_so(runner
         ({"weather": "sunny"}, "this is no weather"),
         ({"weather": "file:/etc/passwd"}, "weather file is on another machine"),
         ({"weather": '{"file": "/etc/passwd", "sha256": ""}'}, "another machine"),
+        ({"weather": r'"\u0066ile:/etc/passwd"'}, "another machine"),
+        ({"weather": r'[0.9, {"\u0066ile": "/etc/passwd", "sha256": ""}]'}, "another machine"),
         ({"weather": "0.5", "weather_factor": 0.5}, "not both"),
         ({"steps": 0}, "steps"),
         ({"step": 2}, "step"),

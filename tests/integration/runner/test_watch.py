@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.conftest import ROOT
-from tests.support.runners import request_file
+from tests.support.runners import SECRET, request_file
 
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
 from solar_model.runner.answers import require_answer
 from solar_model.runner.watch import Watcher
 from solar_model.runner.work import simulate_file
+from solar_model.settings import settings
 
 
 @pytest.fixture
@@ -74,6 +75,23 @@ def test_what_cannot_be_computed_is_told_once_and_does_not_stop_the_others(excha
     assert watcher.look() == 0
     [complaint] = [line for line in said if "cannot be simulated" in line]
     assert bad.name in complaint and "this is no weather" in complaint
+
+
+def test_a_weather_file_of_the_watcher_is_read_for_those_alone_who_know_the_key(
+    exchange, tmp_path, monkeypatch
+):
+    file = tmp_path / "weather.csv"
+    file.write_text("not a weather of anybody")
+    asked = put(exchange, tmp_path, weather=[0.9, f"file:{file}"])
+    said: list[str] = []
+    assert Watcher(exchange.url, say=said.append).look() == 0
+    assert "Set SOLAR_RUNNER_SECRET on both sides" in said[-1]
+
+    monkeypatch.setenv("SOLAR_RUNNER_SECRET", SECRET)
+    settings.cache_clear()
+    Manifest.read(asked).sealed(SECRET).write(asked)
+    exchange.put(asked)
+    assert Watcher(exchange.url).look() == 1
 
 
 def test_two_watchers_at_once_leave_one_whole_result(exchange, tmp_path):

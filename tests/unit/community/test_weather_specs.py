@@ -11,6 +11,7 @@ import pytest
 
 from solar_model.community.sun import Sun, sun_at
 from solar_model.community.weather import Sky, open_weather
+from solar_model.community.weather.specs import names_a_file
 from solar_model.errors import InputError, WeatherError
 
 TMY3 = str(files(pvlib) / "data" / "723170TYA.CSV")
@@ -188,3 +189,36 @@ def test_a_recorded_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     copy.write_bytes(Path(TMY3).read_bytes().replace(b",293,", b",294,", 1))
     with pytest.raises(WeatherError, match="is not the one of the recorded run"):
         open_weather(record, seed=1)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "file:/a.csv",
+        " file:/a.csv",
+        "0.9, file:/a.csv",
+        [0.9, "file:/a.csv"],
+        {"file": "/a.csv", "sha256": ""},
+        '{"file": "/a.csv", "sha256": ""}',
+        r'["\u0066ile:/a.csv"]',
+        {"spans": [{"ticks": [1, 2], "weather": {"file": "/a.csv", "sha256": ""}}]},
+        {"spans": [{"ticks": [1, 2], "weather": r'{"spans": [{"weather": "\u0066ile:/a.csv"}]}'}]},
+    ],
+)
+def test_a_file_is_seen_wherever_a_specification_names_it(spec: Any) -> None:
+    assert names_a_file(spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        0.9,
+        "stochastic",
+        "open-meteo, 0.9",
+        {"clear_sky_index": 0.5},
+        {"spans": [{"ticks": [1, 2], "weather": "stochastic"}]},
+        {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[1, 2], None]}}},
+    ],
+)
+def test_weather_of_no_file_names_none(spec: Any) -> None:
+    assert not names_a_file(spec)

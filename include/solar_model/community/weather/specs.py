@@ -74,6 +74,24 @@ def open_weather(spec: Any, seed: int) -> Weather:
     return Weather([(one, _opener(one, seed)) for one in specs])
 
 
+def names_a_file(spec: Any) -> bool:
+    """Whether a specification names a file of this machine, however deep inside.
+
+    For who takes specifications from others: what is wrong with a file is told with its content.
+
+    Raises
+    ------
+    InputError
+        When text in it cannot be read.
+    """
+    spec = _from_text(spec)
+    if isinstance(spec, str):
+        return spec.startswith("file:")
+    if isinstance(spec, Mapping):
+        return "file" in spec or any(map(names_a_file, spec.values()))
+    return isinstance(spec, Sequence) and any(map(names_a_file, spec))
+
+
 class Weather:
     """The weather of a run: that of the first provider that works.
 
