@@ -13,7 +13,7 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -36,6 +36,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _STATES = ("queued", "running", "completed", "failed")
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_EXPECTED_URL = "expected https://HOST:PORT (http:// on this machine alone), no password"
 _FETCH_SECONDS = 120
 # Refusals that are about the request; another answer to a client (401, 429) is about the runner:
 # its secret, its load.
@@ -99,12 +100,18 @@ class RunnerClient:
     def __init__(
         self, url: str, secret: str, ca_file: Path | None = None, timeout_s: float = 10.0
     ) -> None:
-        parts = urlsplit(url)
-        local = parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS
-        if not parts.hostname or (parts.scheme != "https" and not local) or parts.username:
+        try:
+            parts = httpx.URL(url)
+        except httpx.InvalidURL:
+            # what stands in the place of its port may be a password
             raise ConfigurationError(
-                f"SOLAR_RUNNER_URLS: {parts.scheme}://{parts.hostname or ''} cannot be a runner; "
-                "expected https://HOST:PORT (http:// on this machine alone), no password"
+                f"SOLAR_RUNNER_URLS: one of them is no URL; {_EXPECTED_URL}"
+            ) from None
+        local = parts.scheme == "http" and parts.host in _LOCAL_HOSTS
+        if not parts.host or (parts.scheme != "https" and not local) or parts.userinfo:
+            raise ConfigurationError(
+                f"SOLAR_RUNNER_URLS: {parts.scheme}://{parts.host} cannot be a runner; "
+                f"{_EXPECTED_URL}"
             )
         self.url = url.rstrip("/")
         self._secret = secret

@@ -246,15 +246,38 @@ def test_exchanges_and_runners_are_looked_at_and_one_of_several_may_be_away(conn
     assert check(connection, "runner", later, **config).status == "unknown"
 
 
+def test_an_address_that_is_none_is_told_and_the_others_are_looked_at(connection, tmp_path):
+    now = datetime.now(tz=UTC)
+    alive = f"http://127.0.0.1:{free_port()}"
+    wrong = ("https://host:abc", "http://runner.example.org")
+    (tmp_path / "there").mkdir()
+    config = {
+        "exchanges": f"https://[::1/dav,file://{tmp_path}/there",
+        "runner": "http",
+        "runner_urls": ",".join([*wrong, alive]),
+        "runner_secret": "s" * 16,
+    }
+    with http_runner(alive):
+        look(connection, load_settings(**config), from_environment)
+    found = check(connection, "runner", now, **config)
+    assert found.status == "degraded"
+    assert found.words.count("expected https://HOST:PORT") == 2
+    assert alive not in found.words
+    exchange = check(connection, "exchange", now, **config)
+    assert (exchange.status, exchange.values["reachable_ratio"]) == ("degraded", 0.5)
+
+
 @contextmanager
 def http_runner(url: str):
     """Any server that answers GET /health."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            body = b'{"version": "1"}'
             self.send_response(200 if self.path == "/health" else 404)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *args) -> None:
             pass

@@ -324,9 +324,19 @@ def test_tls_is_verified(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://runner.example.org", "ftp://127.0.0.1", "https://me:password@example.org"]
+    "url",
+    [
+        "http://runner.example.org",
+        "ftp://127.0.0.1",
+        "https://me:password@example.org",
+        "https://:password@example.org",
+        "https://me:password/@example.org",
+        "https://example.org:port",
+        "https://[::1",
+        "runner.example.org",
+    ],
 )
 def test_households_never_travel_in_the_clear_and_urls_hold_no_password(url):
     with pytest.raises(ConfigurationError, match="expected https://") as refusal:
         RunnerClient(url, SECRET)
-    assert "password@" not in str(refusal.value)
+    assert "password@" not in str(refusal.value) and "password/" not in str(refusal.value)

@@ -8,15 +8,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import httpx
 import psycopg
 
-from solar_model.errors import SolarModelError
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import Patience, open_exchange
 from solar_model.pipeline.exchange.exchange import LATEST_INPUT
 from solar_model.pipeline.exchange.store import NotInExchange
-from solar_model.runner.client import certificates
+from solar_model.runner.client import RunnerClient
 from solar_model.settings import Settings
 
 _SILENCE_S = 5.0
@@ -45,8 +43,9 @@ def look(connection: psycopg.Connection[Any], config: Settings, connections: Loo
         problem = None
         try:
             action()
-        except (SolarModelError, httpx.HTTPError, OSError) as error:
-            problem = f"{error or type(error).__name__}"[:1000]
+        except Exception as error:
+            # whatever it is, it is this subject's, and the others are looked at
+            problem = (str(error) or repr(error))[:1000]
         seen.append((subject, problem, time.monotonic() - begin))
     with connection.transaction():
         connection.execute("DELETE FROM probes WHERE NOT subject = ANY(%s)", (list(looks),))
@@ -68,5 +67,5 @@ def _look_at_exchange(url: str, connections: Lookup) -> None:
 
 
 def _look_at_runner(url: str, config: Settings) -> None:
-    verify = certificates(config.runner_ca_file)
-    httpx.get(f"{url.rstrip('/')}/health", timeout=_SILENCE_S, verify=verify).raise_for_status()
+    secret = config.require_runner_secret()
+    RunnerClient(url, secret, config.runner_ca_file, _SILENCE_S).health()
