@@ -18,16 +18,28 @@ from solar_model.pipeline.database import CONNECTION_ID, CONNECTION_VARIABLE, co
 TIME_LIMIT = timedelta(seconds=10)
 
 
+def solar_conninfo() -> str:
+    """Where the solar database is, as Airflow knows it.
+
+    Raises
+    ------
+    ConfigurationError
+        When Airflow has no such connection, or one that cannot be read.
+    """
+    try:
+        return conninfo(BaseHook.get_connection(CONNECTION_ID).get_uri())
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(
+            f"Airflow knows no connection {CONNECTION_ID} that it can read; set "
+            f"{CONNECTION_VARIABLE}"
+        ) from error
+
+
 def solar_database() -> Iterator[psycopg.Connection[Any]]:
     """A connection for one request; 503 with the reason when there is none."""
     try:
-        info = conninfo(BaseHook.get_connection(CONNECTION_ID).get_uri())
-        with connect(info, time_limit=TIME_LIMIT) as connection:
+        with connect(solar_conninfo(), time_limit=TIME_LIMIT) as connection:
             yield connection
-    except AirflowNotFoundException as error:
-        raise HTTPException(
-            503, f"Airflow knows no connection {CONNECTION_ID}; set {CONNECTION_VARIABLE}"
-        ) from error
     except ConfigurationError as error:
         raise HTTPException(503, str(error)) from error
     except psycopg.errors.QueryCanceled as error:

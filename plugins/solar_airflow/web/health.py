@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseHook
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from solar_airflow.web.access import VIEWER, viewer_or_metrics_token
-from solar_model.pipeline.database import CONNECTION_ID, conninfo
-from solar_model.pipeline.health import Health, health_of
+from solar_airflow.web.database import solar_conninfo
+from solar_model.errors import ConfigurationError
+from solar_model.pipeline.health import Health, health_of, without_database
 from solar_model.pipeline.health.metrics import exposition
 
 router = APIRouter()
@@ -32,4 +32,7 @@ def metrics() -> Response:
 
 
 def _health() -> Health:
-    return health_of(conninfo(BaseHook.get_connection(CONNECTION_ID).get_uri()))
+    try:
+        return health_of(solar_conninfo())
+    except ConfigurationError as error:
+        return without_database(str(error))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from solar_model.cli import app
 from solar_model.pipeline import runs
 from solar_model.pipeline.connections import from_environment
-from solar_model.pipeline.health import Check, health
+from solar_model.pipeline.health import Check, health, health_of
 from solar_model.pipeline.health.metrics import exposition
 from solar_model.pipeline.health.probes import look
 from solar_model.settings import PROJECT_ROOT, load_settings
@@ -318,6 +318,16 @@ def test_prometheus_reads_the_same_numbers(connection):
     names = [re.findall(r"solar_\w+", expression) for expression in drawn]
     assert all(names)
     assert {name for each in names for name in each} <= {name for name, *_ in samples}
+
+
+def test_a_database_that_does_not_answer_in_time_is_unhealthy(database, connection, monkeypatch):
+    monkeypatch.setattr("solar_model.pipeline.health.TIME_LIMIT", timedelta(seconds=1))
+    connection.execute("LOCK TABLE simulation_runs IN ACCESS EXCLUSIVE MODE")
+    found = health_of(database.conninfo)
+    assert found.status == "unhealthy"
+    assert found.reasons == ("the database took longer than 1 s to answer",)
+    assert [each.name for each in found.checks] == ["database"]
+    assert b"solar_status 2.0" in exposition(found)
 
 
 def test_the_command_says_so_and_ends_with_1(database, connection, monkeypatch):

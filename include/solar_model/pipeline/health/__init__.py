@@ -6,7 +6,7 @@ The checks read the ledger of runs and what the monitor saw last: no check waits
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -23,7 +23,20 @@ from solar_model.pipeline.health.checks import (
 from solar_model.pipeline.health.ledger import Ledger, Timing, read
 from solar_model.settings import Settings, settings
 
-__all__ = ["DEGRADED", "HEALTHY", "UNHEALTHY", "UNKNOWN", "Check", "Health", "health", "health_of"]
+__all__ = [
+    "DEGRADED",
+    "HEALTHY",
+    "UNHEALTHY",
+    "UNKNOWN",
+    "Check",
+    "Health",
+    "health",
+    "health_of",
+    "without_database",
+]
+
+# As long as Prometheus waits; a thread of Airflow's API server waits with it.
+TIME_LIMIT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -69,12 +82,19 @@ class Health:
 def health_of(info: str, config: Settings | None = None) -> Health:
     """Health by the database behind a connection string; without it, nobody is served."""
     try:
-        with connect(info) as connection:
+        with connect(info, time_limit=TIME_LIMIT) as connection:
             return health(connection, config=config)
+    except psycopg.errors.QueryCanceled:
+        problem = f"the database took longer than {TIME_LIMIT.total_seconds():.0f} s to answer"
     except psycopg.OperationalError as error:
         problem = f"the database cannot be reached: {str(error).strip()}"
     except psycopg.errors.UndefinedTable:
         problem = "tables are missing in the database; run `solar db upgrade`"
+    return without_database(problem)
+
+
+def without_database(problem: str) -> Health:
+    """Health where the ledger of runs cannot be read: nobody knows that anybody is served."""
     check = Check("database", UNHEALTHY, problem, {})
     return Health(UNHEALTHY, None, 0, 0.0, (problem,), (check,))
 
