@@ -52,12 +52,14 @@ _HISTORY = sql.SQL(
     """
 ).format(columns=sql.SQL(", ").join(map(sql.Identifier, _ENERGY)))
 
+# The id as the backend has it: in small letters or in capitals, each found by the index.
 _SET_ASIDE = """
 SELECT extract(epoch FROM run.tick)::bigint AS tick, quarantine.stage, quarantine.reasons
 FROM quarantine JOIN simulation_runs AS run ON run.id = simulation_run_id
-WHERE quarantine.user_id = %s AND run.tick BETWEEN %s AND %s
+WHERE quarantine.user_id IN (%(user_id)s, upper(%(user_id)s))
+  AND run.tick BETWEEN %(first)s AND %(last)s
 ORDER BY run.tick DESC
-LIMIT %s
+LIMIT %(most)s
 """
 
 
@@ -91,7 +93,8 @@ def history(
     rows = connection.execute(_HISTORY, {"ticks": ticks, "user_id": user_id}).fetchall()
     columns = zip(*rows, strict=True)
     with connection.cursor(row_factory=dict_row) as cursor:
-        aside = cursor.execute(_SET_ASIDE, (str(user_id), first, last, _MOST_FOUND)).fetchall()
+        asked = {"user_id": str(user_id), "first": first, "last": last, "most": _MOST_FOUND}
+        aside = cursor.execute(_SET_ASIDE, asked).fetchall()
     return {
         "energy": dict(zip(("tick", *_ENERGY), map(list, columns), strict=True)),
         "set_aside": aside,

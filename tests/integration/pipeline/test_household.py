@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from tests.support.ledger import add_run
@@ -66,13 +67,14 @@ def test_its_days_are_its_own_simulated_rows(connection):
     assert energy["battery_soc_kwh"] == [None, 3.0, None]
 
 
-def test_it_says_when_it_was_set_aside(connection):
+@pytest.mark.parametrize("stored", [str(ANNA), str(ANNA).upper()])
+def test_it_says_when_it_was_set_aside(connection, stored):
     run_id = add_run(connection, TICK_0)
     reasons = ["panel_count is -1, expected 0 or more"]
     connection.execute(
         "INSERT INTO quarantine (simulation_run_id, stage, user_id, reasons, row_values) "
         "VALUES (%s, 'input', %s, %s, %s)",
-        (run_id, str(ANNA), reasons, Jsonb({})),
+        (run_id, stored, reasons, Jsonb({})),
     )
     told = {"tick": int(TICK_0.timestamp()), "stage": "input", "reasons": reasons}
     assert household.history(connection, ANNA, TICK_0, TICK_0)["set_aside"] == [told]
@@ -106,5 +108,10 @@ def test_a_query_of_the_operators_may_hold_signs_and_may_not_write(connection, t
         "note": "{}100 %s",
         "user_id": str(ANNA),
     }
+    connection.execute("CREATE SEQUENCE numbers")
+    connection.commit()
+    file.write_text("SELECT nextval('numbers') AS user_id")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        household.system(connection, ANNA, file)
     with pytest.raises(ConfigurationError, match="SOLAR_HOUSEHOLDS_SQL"):
         household.system(connection, ANNA, tmp_path / "none.sql")
