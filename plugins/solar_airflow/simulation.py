@@ -264,13 +264,20 @@ class RunSimulationOperator(CycleOperator):
                 runners.failed(connection, runner, str(error))
 
     @property
+    def _allowed_s(self) -> float:
+        if self.execution_timeout is None:
+            raise ConfigurationError(
+                f"the task {self.task_id} has no time limit, and how long a runner is waited for "
+                "is a part of it. Give the task an execution_timeout"
+            )
+        return self.execution_timeout.total_seconds()
+
+    @property
     def _reserve_s(self) -> float:
-        assert self.execution_timeout is not None
-        return _RESERVE * self.execution_timeout.total_seconds()
+        return _RESERVE * self._allowed_s
 
     def _seconds_left(self, began: float) -> float:
-        assert self.execution_timeout is not None
-        return began + self.execution_timeout.total_seconds() - self._reserve_s - time.time()
+        return began + self._allowed_s - self._reserve_s - time.time()
 
     def _asked(self) -> Manifest:
         return Manifest.read(self.input_path())

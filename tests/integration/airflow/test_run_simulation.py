@@ -18,7 +18,7 @@ from tests.support.runners import SECRET, TICK, Runner, request_file
 from tests.support.tasks import Store, attempt, connection_json, context_of
 
 from solar_airflow.simulation import RunSimulationOperator
-from solar_model.errors import RunnerError
+from solar_model.errors import ConfigurationError, RunnerError
 from solar_model.manifest import Manifest
 from solar_model.pipeline import runs
 from solar_model.pipeline.exchange import open_exchange
@@ -206,6 +206,13 @@ def test_after_the_last_one_the_worker_simulates_when_it_may(step):
     step.configure(RUNNER_URLS=gone, RUNNER_FALLBACK_LOCAL="false")
     with pytest.raises(RunnerError, match=r"no runner could.*SOLAR_RUNNER_FALLBACK_LOCAL is off"):
         step.attempt()
+
+
+def test_without_a_time_limit_of_its_own_it_says_what_is_missing(step):
+    step.configure(RUNNER_URLS="https://runner.example.org")
+    task = RunSimulationOperator(task_id="run_simulation", handover=step.handover)
+    with pytest.raises(ConfigurationError, match="Give the task an execution_timeout"):
+        task.execute(context_of(TICK))
 
 
 def test_an_exchange_that_nobody_watches_is_left_for_the_worker(step):
