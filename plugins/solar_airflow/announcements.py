@@ -20,7 +20,7 @@ from solar_model.signatures import SIGNATURE_HEADER, verify
 
 _MOST_BYTES = 16_384
 
-app = FastAPI(title="Results of runners")
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
 
 async def _body(request: Request) -> bytes:

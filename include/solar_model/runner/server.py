@@ -54,12 +54,8 @@ def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastA
     found = jobs.start()
     if found:
         log.info("%d unfinished jobs of an earlier run are taken up again", found)
-    app = FastAPI(
-        title="Solar runner",
-        version=__version__,
-        description="Simulates a community of households. Every request is signed; see "
-        "docs/runners.md.",
-    )
+    # pages that describe it would be open to all, and load scripts from elsewhere
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for kind in _STATUS_OF:
         app.add_exception_handler(kind, _in_words)
     app.add_exception_handler(RequestValidationError, _bad_parameters)

@@ -137,6 +137,11 @@ def test_who_does_not_know_the_key_is_refused_before_the_body_is_read(runner):
         RunnerClient(runner.url, "another key of theirs").status("0" * 32)
 
 
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/openapi.json"])
+def test_no_page_describes_the_runner_to_strangers(runner, page):
+    assert httpx.get(runner.url + page).status_code == 404
+
+
 def test_another_body_than_the_signed_one_is_refused(runner, households):
     headers = sign_request("POST", target(), hashlib.sha256(b"other").hexdigest(), SECRET)
     answer = call(runner, "POST", target(), households.read_bytes(), headers=headers)
