@@ -1,8 +1,8 @@
 """The transfer log: who moved or saw which data where, when, how much, and its checksum.
 
 Every access to personal data by the pipeline or its pages has a row: households read, files that
-went out or came in, rows written, a household looked at. Rows are added and never changed; the
-moment and the role are the database's own word.
+went out or came in, rows written, a household looked for or looked at. Rows are added and never
+changed; the moment and the role are the database's own word.
 """
 
 from __future__ import annotations

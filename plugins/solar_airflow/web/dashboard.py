@@ -67,12 +67,15 @@ def tick(
 
 
 @router.get("/households")
-def households(prefix: str, database: Database) -> dict[str, Any]:
-    """Households of the newest tick whose id begins so."""
+def households(prefix: str, database: Database, viewer: GetUserDep) -> dict[str, Any]:
+    """Households of the newest tick whose id begins so; who has seen them is written down."""
     try:
-        return {"households": household.search(database, prefix)}
+        found = household.search(database, prefix)
     except InputError:
-        return {"households": []}
+        found = []
+    if found:
+        _note_view(database, viewer, f"households {prefix.strip()[:36]}…")
+    return {"households": found}
 
 
 @router.get("/households/{user_id}")

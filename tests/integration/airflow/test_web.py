@@ -1,12 +1,18 @@
-"""What is below ``/solar`` when Airflow does not know the solar database."""
+"""What Airflow's server answers for us, without the server."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.ledger import add_run
 
+from solar_airflow.announcements import app
+from solar_airflow.web.dashboard import households
 from solar_airflow.web.health import health, metrics
 
 
@@ -22,3 +28,24 @@ def test_without_its_connection_health_is_unhealthy_and_says_what_to_set(monkeyp
     families = text_string_to_metric_families(metrics().body.decode())
     [status] = [family.samples[0].value for family in families if family.name == "solar_status"]
     assert status == 2
+
+
+def test_who_is_shown_ids_of_households_is_written_down(connection):
+    tick, user = datetime(2024, 6, 11, 12, 0, tzinfo=UTC), "00a00000-0000-4000-8000-00000000000a"
+    add_run(connection, tick)
+    connection.execute(
+        'INSERT INTO energy_data ("timestamp", user_id, generation_kwh, consumption_kwh, '
+        "surplus_kwh, source) VALUES (%s, %s, 1, 1, 0, 'SIMULATION')",
+        (tick, user),
+    )
+    viewer = SimpleAuthManagerUser(username="anna", role="VIEWER")
+    for prefix, found in ((" 00A", [user]), ("0f", []), ("anna", [])):
+        assert households(prefix, connection, viewer) == {"households": found}
+    connection.rollback()
+    told = connection.execute("SELECT action, actor, place FROM transfer_log").fetchall()
+    assert told == [("view", "anna", "households 00A…")]
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/openapi.json"])
+def test_no_page_describes_the_webhook_to_strangers(page):
+    assert TestClient(app).get(page).status_code == 404
