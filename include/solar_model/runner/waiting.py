@@ -112,9 +112,13 @@ async def wait_for_exchange(
 
     def there() -> bool:
         nonlocal seen, trouble
-        written = next((one.modified for one in exchange.list() if one.name == name), None)
+        try:
+            # one file, not the list of a week's
+            written = exchange.patience.retry(lambda: exchange.store.stat(name)).modified
+        except NotInExchange:
+            return False
         # what was looked at is not fetched again until it is another
-        if written is None or written == seen:
+        if written == seen:
             return False
         with scratch_folder("wait") as folder:
             results = exchange.get(name, folder).path

@@ -226,9 +226,14 @@ def test_a_runner_that_is_killed_is_waited_for(tmp_path):
 
 
 def test_the_exchange_is_watched_for_the_right_results(households, tmp_path):
-    from solar_model.pipeline.exchange import open_exchange
+    from solar_model.pipeline.exchange import Exchange, Patience
+    from solar_model.pipeline.exchange.folder import FolderStore
 
-    exchange = open_exchange((tmp_path / "exchange").as_uri())
+    class Long(FolderStore):
+        def list(self):
+            raise AssertionError("a week's files are listed for the sake of one")
+
+    exchange = Exchange(Long(tmp_path / "exchange"), Patience())
     asked = Manifest.read(households)
 
     def look(seconds: float) -> None:
