@@ -1,7 +1,13 @@
-"""What a runner does with its jobs while its disk is full."""
+"""What a runner does with its jobs while its disk is full, and when they are old."""
 
+import os
 import subprocess
 import sys
+
+from solar_model.files import write_users
+from solar_model.runner.jobs import Jobs
+from solar_model.runner.work import simulate_file
+from solar_model.sample import sample_households
 
 # No file may grow: as if the disk were full, for this process alone.
 PROGRAM = """
@@ -37,3 +43,25 @@ def test_what_no_disk_had_room_for_is_done_when_there_is_room(tmp_path):
         [sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["completed", "completed"], done.stderr
+
+
+def test_a_finished_job_goes_after_a_day_and_one_that_waits_never(tmp_path):
+    ours = Jobs(tmp_path)  # nobody works on them
+
+    def submit(seed):
+        csv = ours.uploads / "users.csv"
+        write_users(sample_households(5, seed=seed), csv)
+        job, _ = ours.submit(csv, tick="2024-06-11T17:00:00", steps=1, seed=seed, weather=0.9)
+        return tmp_path / "jobs" / job.id
+
+    old = submit(1)
+    os.utime(old, (0, 0))
+    submit(2)
+    assert old.exists()
+    [households] = old.glob("*.csv")
+    simulate_file(households, old / "results")
+    submit(3)
+    assert old.exists()
+    os.utime(old, (0, 0))
+    submit(4)
+    assert not old.exists()
