@@ -1,9 +1,14 @@
-"""``backup_energy_data_YYYYMMDD.sql``: the rows of a UTC day, as a script for psql."""
+"""``backup_energy_data_YYYYMMDD.sql``: the rows of a UTC day, as a script for psql.
+
+What is in a backup is never lost by a later one: that is written beside it, as ``….2.sql``, and
+takes its place only when it has every row of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -22,15 +27,21 @@ Connection = psycopg.Connection[Any]
 
 log = logging.getLogger(__name__)
 
+_NAME = re.compile(r"backup_energy_data_[0-9]{8}(?:\.([0-9]+))?\.sql")
 _HEAD = """\
--- energy_data of {day} (UTC): {rows} rows.
--- It replaces what is there of that day: psql --set ON_ERROR_STOP=1 --file {name} DATABASE
+-- energy_data of {day} (UTC): {rows} rows. They take the place of those of the same time, household
+-- and source; others stay. How to restore a day: docs/housekeeping.md
 BEGIN;
 SELECT energy_data_partition('{day}');
-DELETE FROM energy_data WHERE "timestamp" >= '{first}' AND "timestamp" < '{past}';
-COPY energy_data ({columns}) FROM stdin;
+CREATE TEMPORARY TABLE restored ON COMMIT DROP AS SELECT {columns} FROM energy_data LIMIT 0;
+COPY restored ({columns}) FROM stdin;
 """
-_TAIL = "\\.\nCOMMIT;\n"
+_TAIL = """\
+\\.
+INSERT INTO energy_data ({columns}) SELECT {columns} FROM restored
+ON CONFLICT ("timestamp", user_id, source) DO UPDATE SET ({columns}) = ({values});
+COMMIT;
+"""
 
 # Postgres's own count of what was written to a day: metered rows that came late, too. It begins
 # anew after a crash, and counts what was rolled back.
@@ -40,7 +51,7 @@ WHERE relid = to_regclass('energy_data_' || to_char(%(day)s::date, 'YYYYMMDD'))
 """
 # A day is backed up when it is over, and again when a tick of it was run since.
 _WAS_RUN_SINCE = """
-SELECT changes, EXISTS (
+SELECT file, changes, EXISTS (
     SELECT FROM simulation_runs
     WHERE tick >= %(first)s AND tick < %(past)s AND finished_at > backups.made_at)
 FROM backups WHERE day = %(day)s
@@ -66,14 +77,15 @@ def back_up_days(connection: Connection, config: Settings, now: datetime) -> str
 
 
 def back_up(connection: Connection, day: date, folder: Path) -> int:
-    """Write the backup of a day, in place of an earlier one; returns its rows.
+    """Write the backup of a day, beside those that have rows which it has not; returns its rows.
 
     Raises
     ------
     TransferError
         When the file does not hold the rows that the database counts.
     """
-    target = folder / file_name(day)
+    last = _last_number(connection, day, folder)
+    target = folder / file_name(day, last + 1)
     changes = _changes(connection, day)  # before the rows: what is written meanwhile counts as new
     with connection.transaction():
         # the digest, and the rows in the file, are of one moment
@@ -87,6 +99,9 @@ def back_up(connection: Connection, day: date, folder: Path) -> int:
                 raise TransferError(
                     f"{target}: {written:,} rows were written, {day} has {rows:,}; try again"
                 )
+    before = folder / file_name(day, last)
+    if last and before.is_file() and _has_all(target, before):
+        target = target.replace(before)
     with connection.transaction():
         connection.execute(
             """
@@ -104,22 +119,43 @@ def back_up(connection: Connection, day: date, folder: Path) -> int:
 
 
 def holds(connection: Connection, day: date, folder: Path) -> bool:
-    """Whether the backup of a day is there, undamaged, and has the rows that the day has now."""
+    """Whether the last backup of a day is there, undamaged, and has the rows of the day now."""
     with connection.transaction():
         row = connection.execute(
             """
-            SELECT sha256 FROM backups, energy_data_digest(%(day)s) AS found
+            SELECT file, sha256 FROM backups, energy_data_digest(%(day)s) AS found
             WHERE day = %(day)s AND backups.rows = found.rows AND backups.digest = found.digest
             """,
             {"day": day},
         ).fetchone()
-    target = folder / file_name(day)
-    return row is not None and target.is_file() and sha256_of(target) == row[0]
+    if row is None:
+        return False
+    file, sha256 = row
+    target = folder / Path(file).name
+    return target.is_file() and sha256_of(target) == sha256
 
 
-def file_name(day: date) -> str:
-    """``backup_energy_data_YYYYMMDD.sql`` of a day."""
-    return f"backup_energy_data_{day:%Y%m%d}.sql"
+def file_name(day: date, number: int = 1) -> str:
+    """``backup_energy_data_YYYYMMDD.sql`` of a day, ``….2.sql`` of its second backup, and so on."""
+    suffix = f".{number}.sql" if number > 1 else ".sql"
+    return f"backup_energy_data_{day:%Y%m%d}{suffix}"
+
+
+def _last_number(connection: Connection, day: date, folder: Path) -> int:
+    """How many backups a day has, be they in the folder or moved away; 0 without one."""
+    with connection.transaction():
+        known = connection.execute("SELECT file FROM backups WHERE day = %s", (day,)).fetchall()
+    names = [Path(file).name for (file,) in known]
+    names += [path.name for path in folder.glob(f"backup_energy_data_{day:%Y%m%d}*.sql")]
+    # a copy that somebody made by hand has another name, and does not count
+    ours = [found for found in map(_NAME.fullmatch, names) if found]
+    return max((int(found[1] or 1) for found in ours), default=0)
+
+
+def _has_all(new: Path, old: Path) -> bool:
+    """Whether each line of a backup but its heading is in another one, in the same order."""
+    with new.open("rb") as lines, old.open("rb") as wanted:
+        return all(line.startswith(b"--") or line in lines for line in wanted)
 
 
 def _is_current(connection: Connection, day: date, folder: Path) -> bool:
@@ -127,8 +163,11 @@ def _is_current(connection: Connection, day: date, folder: Path) -> bool:
     values = {"day": day, "first": first, "past": past}
     changes = _changes(connection, day)
     with connection.transaction():
-        known, was_run = connection.execute(_WAS_RUN_SINCE, values).fetchone() or (None, True)
-    if was_run or not (folder / file_name(day)).is_file():
+        row = connection.execute(_WAS_RUN_SINCE, values).fetchone()
+    if row is None:
+        return False
+    file, known, was_run = row
+    if was_run or not (folder / Path(file).name).is_file():
         return False
     if changes != known:
         if not holds(connection, day, folder):
@@ -148,15 +187,10 @@ def _write(connection: Connection, file: IO[bytes], day: date, rows: int) -> tup
     """Write the script; its checksum, and the rows in it."""
     first, past = _bounds(day)
     described = connection.execute("SELECT * FROM energy_data LIMIT 0").description or ()
-    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in described)
-    head = _HEAD.format(
-        day=day,
-        rows=rows,
-        name=file_name(day),
-        first=first.isoformat(),
-        past=past.isoformat(),
-        columns=columns.as_string(connection),
-    )
+    names = [sql.Identifier(column.name) for column in described]
+    columns = sql.SQL(", ").join(names)
+    listed = columns.as_string(connection)
+    values = sql.SQL(", ").join(sql.SQL("excluded.") + name for name in names)
     query = sql.SQL(_ROWS).format(
         columns=columns, first=sql.Literal(first.isoformat()), past=sql.Literal(past.isoformat())
     )
@@ -169,11 +203,11 @@ def _write(connection: Connection, file: IO[bytes], day: date, rows: int) -> tup
         file.write(block)
         return block.count(b"\n")
 
-    write(head.encode())
+    write(_HEAD.format(day=day, rows=rows, columns=listed).encode())
     with connection.cursor().copy(query) as copy:
         for block in copy:
             written += write(block)
-    write(_TAIL.encode())
+    write(_TAIL.format(columns=listed, values=values.as_string(connection)).encode())
     return hashing.hexdigest(), written
 
 

@@ -1,0 +1,126 @@
+"""What is in a backup of a day is never lost by a later one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.days import ROWS, fill, restore, rows
+
+from solar_model.pipeline.housekeeping import back_up_days, drop_old_days
+from solar_model.pipeline.housekeeping.backups import back_up, holds
+from solar_model.settings import Settings, load_settings
+
+NOW = datetime(2026, 6, 12, 0, 37, tzinfo=UTC)
+YESTERDAY, OLD = date(2026, 6, 11), date(2026, 3, 1)
+
+
+@pytest.fixture
+def config(tmp_path) -> Settings:
+    return load_settings(home=tmp_path, data_retention=timedelta(days=90))
+
+
+def files(config, day: date, count: int) -> list[Path]:
+    """The backups of a day in their order, and no other file of the folder."""
+    numbers = [""] + [f".{number}" for number in range(2, count + 1)]
+    names = [f"backup_energy_data_{day:%Y%m%d}{number}.sql" for number in numbers]
+    assert sorted(path.name for path in config.backup_folder.iterdir()) == sorted(names)
+    return [config.backup_folder / name for name in names]
+
+
+def add_meter(connection, day: date, hour: int = 10) -> None:
+    connection.execute("SELECT energy_data_partition(%s)", (day,))
+    connection.execute(
+        'INSERT INTO energy_data ("timestamp", user_id, generation_kwh, consumption_kwh, '
+        "surplus_kwh, source) VALUES (%s, md5('meter')::uuid, 1, 1, 0, 'METER')",
+        (datetime(day.year, day.month, day.day, hour, tzinfo=UTC),),
+    )
+    # Postgres itself counts within seconds
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+
+
+def change(connection, statement: str) -> None:
+    connection.execute(statement.encode())
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.commit()
+
+
+def test_a_tick_that_is_run_again_after_its_day_was_dropped_leaves_the_full_backup(
+    connection, database, config
+):
+    fill(connection, OLD)
+    full = rows(connection)
+    drop_old_days(connection, config, NOW)
+    add_meter(connection, OLD)
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    drop_old_days(connection, config, NOW)
+    assert rows(connection) == []
+    restore(database, *files(config, OLD, 2))
+    assert len(rows(connection)) == ROWS + 1
+    assert set(full) < set(rows(connection))
+
+
+def test_rows_that_were_deleted_by_accident_stay_in_the_backup(connection, database, config):
+    fill(connection, YESTERDAY)
+    full = rows(connection)
+    back_up_days(connection, config, NOW)
+    change(connection, "DELETE FROM energy_data")
+    assert back_up_days(connection, config, NOW).startswith("1 of 1")
+    assert back_up_days(connection, config, NOW).startswith("0 of 1")
+    restore(database, *files(config, YESTERDAY, 2))
+    assert rows(connection) == full
+
+
+def test_of_two_backups_of_a_row_the_later_one_wins(connection, database, config):
+    fill(connection, YESTERDAY)
+    back_up_days(connection, config, NOW)
+    change(connection, "UPDATE energy_data SET consumption_kwh = 7")
+    changed = rows(connection)
+    back_up_days(connection, config, NOW)
+    change(connection, "UPDATE energy_data SET consumption_kwh = 8")
+    restore(database, *files(config, YESTERDAY, 2))
+    assert rows(connection) == changed
+    assert holds(connection, YESTERDAY, config.backup_folder)
+
+
+def test_a_backup_that_has_every_row_of_the_one_before_takes_its_place(connection, config):
+    fill(connection, YESTERDAY)
+    back_up_days(connection, config, NOW)
+    for hour in (9, 10):  # a reading that comes late, night after night, fills no disk
+        add_meter(connection, YESTERDAY, hour)
+        assert back_up_days(connection, config, NOW).startswith("1 of 1")
+        files(config, YESTERDAY, 1)
+        assert holds(connection, YESTERDAY, config.backup_folder)
+    change(connection, "DELETE FROM energy_data WHERE user_id = md5('meter')::uuid")
+    back_up_days(connection, config, NOW)
+    files(config, YESTERDAY, 2)
+    add_meter(connection, YESTERDAY, 11)
+    back_up_days(connection, config, NOW)
+    files(config, YESTERDAY, 2)
+
+
+def test_a_file_that_was_moved_away_leaves_its_number(connection, config):
+    """So that the next one may follow it to the same place."""
+    fill(connection, OLD)
+    drop_old_days(connection, config, NOW)
+    (config.backup_folder / "backup_energy_data_20260301.sql").unlink()
+    for number in (2, 3):
+        add_meter(connection, OLD)
+        drop_old_days(connection, config, NOW)
+        file = config.backup_folder / f"backup_energy_data_20260301.{number}.sql"
+        assert [*config.backup_folder.iterdir()] == [file]
+        file.unlink()
+
+
+def test_a_file_of_an_earlier_database_stays_and_so_does_a_copy(connection, config):
+    fill(connection, OLD)
+    config.backup_folder.mkdir()
+    names = [f"backup_energy_data_20260301{end}.sql" for end in ("", ".9", ".9.old", "_copy")]
+    for name in names:
+        (config.backup_folder / name).write_text("COPY energy_data FROM stdin;\n\\.\n")
+    back_up(connection, OLD, config.backup_folder)
+    assert (config.backup_folder / "backup_energy_data_20260301.10.sql").is_file()
+    for name in names:
+        assert len((config.backup_folder / name).read_text()) < 100
