@@ -34,5 +34,7 @@ def drop_old_days(connection: psycopg.Connection[Any], config: Settings, now: da
         with connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
             connection.execute("SELECT energy_data_drop(%s)", (day,))
+            # Postgres counts from nothing if the day comes back, and may come to the same number
+            connection.execute("UPDATE backups SET changes = NULL WHERE day = %s", (day,))
         log.info("Dropped %s (%d of %d)", day, number, len(old))
     return f"{len(old)} days before {oldest} dropped"
