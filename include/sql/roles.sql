@@ -35,6 +35,8 @@ BEGIN
         FROM (
             VALUES
                 ('energy_data', 'SELECT', 'SELECT, INSERT, DELETE'),
+                -- which days have no partition yet
+                ('energy_data_default', NULL, 'SELECT'),
                 ('simulation_runs', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
                 ('quarantine', 'SELECT', 'SELECT, INSERT, UPDATE, DELETE'),
                 -- the moment and the role of an entry are the database's own

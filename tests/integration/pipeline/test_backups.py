@@ -10,6 +10,7 @@ from tests.support.days import ROWS, fill, restore, rows
 
 from solar_model.pipeline.housekeeping import back_up_days, drop_old_days
 from solar_model.pipeline.housekeeping.backups import back_up, holds
+from solar_model.pipeline.housekeeping.partitions import days
 from solar_model.settings import Settings, load_settings
 
 NOW = datetime(2026, 6, 12, 0, 37, tzinfo=UTC)
@@ -30,11 +31,11 @@ def files(config, day: date, count: int) -> list[Path]:
 
 
 def add_meter(connection, day: date, hour: int = 10) -> None:
-    connection.execute("SELECT energy_data_partition(%s)", (day,))
+    """A meter's reading, into the partition of its day if there is one."""
     connection.execute(
         'INSERT INTO energy_data ("timestamp", user_id, generation_kwh, consumption_kwh, '
         "surplus_kwh, source) VALUES (%s, md5('meter')::uuid, 1, 1, 0, 'METER')",
-        (datetime(day.year, day.month, day.day, hour, tzinfo=UTC),),
+        (f"{day} {hour}:00+00",),
     )
     # Postgres itself counts within seconds
     connection.execute("SELECT pg_stat_force_next_flush()")
@@ -108,6 +109,7 @@ def test_a_file_that_was_moved_away_leaves_its_number(connection, config):
     (config.backup_folder / "backup_energy_data_20260301.sql").unlink()
     for number in (2, 3):
         add_meter(connection, OLD)
+        back_up_days(connection, config, NOW)
         drop_old_days(connection, config, NOW)
         file = config.backup_folder / f"backup_energy_data_20260301.{number}.sql"
         assert [*config.backup_folder.iterdir()] == [file]
@@ -124,3 +126,37 @@ def test_a_file_of_an_earlier_database_stays_and_so_does_a_copy(connection, conf
     assert (config.backup_folder / "backup_energy_data_20260301.10.sql").is_file()
     for name in names:
         assert len((config.backup_folder / name).read_text()) < 100
+
+
+def test_a_day_for_which_only_a_meter_has_rows_is_backed_up_and_ends(connection, database, config):
+    for day in (OLD, YESTERDAY, NOW.date(), NOW.date() + timedelta(days=30)):
+        add_meter(connection, day)
+    before = rows(connection)
+    assert back_up_days(connection, config, NOW).startswith("2 of 2 days")
+    assert days(connection) == [OLD, YESTERDAY]
+    assert drop_old_days(connection, config, NOW).startswith("1 days")
+    assert rows(connection) == before[1:]
+    restore(database, config.backup_folder / "backup_energy_data_20260301.sql")
+    assert rows(connection) == before
+
+
+@pytest.mark.parametrize("moment", ["-infinity", "0044-03-15 12:00+00 BC"])
+def test_a_row_of_no_day_holds_up_no_other(connection, config, moment):
+    connection.execute(
+        'INSERT INTO energy_data ("timestamp", user_id, generation_kwh, consumption_kwh, '
+        "surplus_kwh, source) VALUES (%s, gen_random_uuid(), 1, 1, 0, 'METER')",
+        (moment,),
+    )
+    add_meter(connection, OLD)
+    assert back_up_days(connection, config, NOW).startswith("1 of 1 days")
+    assert len(rows(connection)) == 2
+
+
+def test_a_day_that_comes_back_with_as_many_rows_is_backed_up(connection, config):
+    for count in (1, 2):
+        fill(connection, OLD)
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        connection.commit()
+        assert back_up_days(connection, config, NOW).startswith("1 of 1")
+        files(config, OLD, count)
+        drop_old_days(connection, config, NOW)

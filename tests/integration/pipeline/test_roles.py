@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import psycopg
@@ -15,10 +15,11 @@ from tests.integration.conftest import Database
 from solar_model.pipeline import transfers
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.database import connect
-from solar_model.pipeline.housekeeping.backups import back_up
+from solar_model.pipeline.housekeeping.backups import back_up, back_up_days
 from solar_model.pipeline.housekeeping.partitions import days
 from solar_model.pipeline.references import FileReference
 from solar_model.pipeline.schema import downgrade, upgrade
+from solar_model.settings import load_settings
 
 REFUSED = psycopg.errors.InsufficientPrivilege
 
@@ -186,6 +187,17 @@ def test_the_way_back_takes_the_rights_with_it(database, connection):
     assert connection.execute(
         "SELECT has_table_privilege('solar_pipeline', 'energy_data', 'INSERT')"
     ).fetchone() == (True,)
+
+
+def test_the_pipeline_backs_up_a_day_for_which_only_a_meter_has_rows(login, connection, tmp_path):
+    connection.execute(
+        "INSERT INTO energy_data VALUES ('2024-06-11 10:00+00', gen_random_uuid(), "
+        "0, 0, 0, 0, 0, 0, 0, 0, 'METER', NULL)"
+    )
+    connection.commit()
+    now = datetime(2024, 6, 12, 0, 37, tzinfo=UTC)
+    with login("solar_pipeline").connect() as own:
+        assert back_up_days(own, load_settings(home=tmp_path), now).startswith("1 of 1")
 
 
 def test_the_pipeline_drops_days_that_are_backed_up_and_no_others(login, connection, tmp_path):

@@ -68,6 +68,7 @@ COPY (
 def back_up_days(connection: Connection, config: Settings, now: datetime) -> str:
     """Back up every day that is over and not backed up as it is; says how many."""
     today = now.astimezone(UTC).date()
+    partitions.make_past_days(connection, today)
     over = [day for day in partitions.days(connection) if day < today]
     due = [day for day in over if not _is_current(connection, day, config.backup_folder)]
     for number, day in enumerate(due, 1):

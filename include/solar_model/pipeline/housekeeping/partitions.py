@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import psycopg
@@ -21,6 +21,11 @@ FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = 'energy_data'::regclass AND child.relname ~ '^energy_data_[0-9]{8}$'
 ORDER BY 1
 """
+# A row of no real moment, such as -infinity, stays: it belongs to no day.
+_PAST_WITHOUT_PARTITION = """
+SELECT DISTINCT ("timestamp" AT TIME ZONE 'UTC')::date FROM energy_data_default
+WHERE "timestamp" >= %s AND "timestamp" < %s ORDER BY 1
+"""
 
 
 def days(connection: Connection) -> list[date]:
@@ -35,8 +40,21 @@ def make_days_ahead(connection: Connection, config: Settings, now: datetime) -> 
     before = set(days(connection))
     wanted = [today + timedelta(days=number) for number in range(DAYS_AHEAD + 1)]
     for day in wanted:
-        with connection.transaction():
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
-            connection.execute("SELECT energy_data_partition(%s)", (day,))
+        _make(connection, day)
     made = [day for day in wanted if day not in before]
     return f"{len(made)} partitions made, up to {wanted[-1]}"
+
+
+def make_past_days(connection: Connection, today: date) -> None:
+    """Make the partitions of past days for which only a meter has rows, so that they end, too."""
+    bounds = [datetime.combine(day, time.min, UTC) for day in (date.min, today)]
+    with connection.transaction():
+        found = connection.execute(_PAST_WITHOUT_PARTITION, bounds).fetchall()
+    for (day,) in found:
+        _make(connection, day)
+
+
+def _make(connection: Connection, day: date) -> None:
+    with connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+        connection.execute("SELECT energy_data_partition(%s)", (day,))
