@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.support.sessions import wait_until_waiting
 
 from solar_model import run_simulation
 from solar_model.files import read_results
@@ -114,20 +114,6 @@ def test_what_fails_at_the_last_moment_leaves_everything_as_it_was(connection, t
     assert stored(connection) == before
 
 
-def wait_until_waiting(connection, pid: int) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        [(waits, query)] = connection.execute(
-            "SELECT wait_event_type = 'Lock', query FROM pg_stat_activity WHERE pid = %s", (pid,)
-        ).fetchall()
-        connection.commit()
-        if waits:
-            assert query.startswith("COPY")
-            return
-        time.sleep(0.02)
-    raise AssertionError("the insert never came to the blocked row")
-
-
 def test_a_client_that_dies_in_the_middle_leaves_no_row(database, connection, tmp_path):
     results = simulated(tmp_path)
     run_id = started(connection)
@@ -155,7 +141,7 @@ def test_a_client_that_dies_in_the_middle_leaves_no_row(database, connection, tm
     )
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until_waiting(connection, pid)
+    assert wait_until_waiting(connection, pid).startswith("COPY")
     connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
     connection.commit()
     thread.join(10)
