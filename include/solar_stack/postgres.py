@@ -25,6 +25,7 @@ import psycopg
 from psycopg import sql
 
 from solar_stack.errors import StackError
+from solar_stack.logs import begin_long_one_anew, last_lines
 from solar_stack.ports import HOST, free_port, require_free
 from solar_stack.postgres_wheel import environment, locate, major_version, run, sized_settings
 from solar_stack.processes import end
@@ -181,7 +182,7 @@ class EmbeddedPostgres:
 
     def log_tail(self, lines: int = 15) -> str:
         """The end of the server's log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return last_lines(self.log, lines)
 
     @property
     def _cluster(self) -> Path:
@@ -323,6 +324,7 @@ class EmbeddedPostgres:
         command: list[str | Path] = [binaries / "postgres", "-D", self._cluster]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
+        begin_long_one_anew(self.log)
         with self.log.open("ab") as log:
             self._server = subprocess.Popen(
                 command,

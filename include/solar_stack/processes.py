@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from solar_stack.logs import last_lines
+
 # A killed process is gone at once, unless the system itself is stuck on its input and output.
 KILL_SECONDS = 5.0
 LOOK_SECONDS = 0.02
@@ -93,11 +95,7 @@ class Service:
 
     def log_tail(self, lines: int = 20) -> str:
         """The end of what it wrote since its start."""
-        with self.log.open("rb") as log:
-            # house-keeping begins a long log anew
-            begun_anew = log.seek(0, os.SEEK_END) < self._log_start
-            log.seek(0 if begun_anew else self._log_start)
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+        return last_lines(self.log, lines, self._log_start)
 
 
 def stop(records: Iterable[Path]) -> list[str]:

@@ -19,6 +19,7 @@ import psutil
 import psycopg
 import pytest
 
+from solar_stack import logs
 from solar_stack.errors import StackError
 from solar_stack.ports import HOST, free_port
 from solar_stack.postgres import EmbeddedPostgres
@@ -173,6 +174,21 @@ def test_a_taken_port_is_named(make_postgres, tmp_path):
     assert processes_of(server) == []
     server.start()
     assert server.port == port
+
+
+def test_a_long_log_is_begun_anew_at_the_next_start(server, monkeypatch):
+    before = server.log.read_bytes()
+    kept = server.log.with_name("postgres.log.1")
+    server.stop()
+    server.start()
+    assert server.log.read_bytes().startswith(before)
+    assert not kept.exists()
+    server.stop()
+    monkeypatch.setattr(logs, "LONG_BYTES", len(before))
+    server.start()
+    assert kept.read_bytes().startswith(before)
+    assert not server.log.read_bytes().startswith(before)
+    assert "ready to accept connections" in server.log.read_text()
 
 
 def test_a_server_that_cannot_start_shows_its_log(server, make_postgres):
