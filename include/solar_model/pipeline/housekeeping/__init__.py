@@ -1,6 +1,7 @@
 """House-keeping: room for tomorrow, a backup of yesterday, and an end for what is old.
 
 Nothing is dropped that is not backed up: the database itself refuses.
+Nothing that is in a backup is lost by a later one.
 """
 
 from __future__ import annotations
