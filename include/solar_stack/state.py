@@ -54,7 +54,7 @@ class State:
         self.processes = self.home / "processes"
 
     def make(self) -> None:
-        """Make the folders.
+        """Make the folders; what is in them is of no interest to other users of the machine.
 
         Raises
         ------
@@ -62,8 +62,10 @@ class State:
             When the place cannot be written.
         """
         try:
+            # the Postgres of root has a user of its own, who must get through
+            self.home.mkdir(0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
             for folder in (self.home, self.airflow, self.logs, self.processes):
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(0o700, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError(f"{folder} belongs to the user {folder.owner()}")
         except OSError as error:
