@@ -350,3 +350,13 @@ def test_an_unreachable_or_empty_database_is_unhealthy_in_a_sentence(empty_datab
     done = CliRunner().invoke(app, ["health"])
     assert (done.exit_code, "cannot be reached" in done.output) == (1, True)
     assert "hunter2" not in done.output
+
+
+def test_a_login_without_rights_is_told_in_words(database):
+    with database.connect() as owner:
+        owner.execute("CREATE ROLE stranger; GRANT stranger TO CURRENT_USER")
+    found = health_of(f"{database.conninfo} options='-c role=stranger'")
+    with database.connect() as owner:
+        owner.execute("DROP ROLE stranger")
+    assert found.status == "unhealthy"
+    assert "permission denied for table" in found.reasons[0]

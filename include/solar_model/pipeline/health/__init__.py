@@ -90,6 +90,8 @@ def health_of(info: str, config: Settings | None = None) -> Health:
         problem = f"the database cannot be reached: {str(error).strip()}"
     except psycopg.errors.UndefinedTable:
         problem = "tables are missing in the database; run `solar db upgrade`"
+    except psycopg.Error as error:
+        problem = f"the database refuses to tell: {str(error).strip()}"
     return without_database(problem)
 
 
