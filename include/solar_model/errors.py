@@ -85,6 +85,10 @@ class WeatherError(SolarModelError):
     """A weather provider could not give the weather that was asked for."""
 
 
+class WeatherServiceError(WeatherError):
+    """A weather service that cannot be reached, refuses, or answers what cannot be used."""
+
+
 class TransferError(SolarModelError):
     """A file could not be moved or does not match its manifest; another try may help."""
 

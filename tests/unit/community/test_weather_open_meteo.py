@@ -350,3 +350,35 @@ def test_an_outage_falls_back(server: OpenMeteoServer) -> None:
     np.testing.assert_array_equal(
         sky.ghi_w_m2, open_weather("stochastic", seed=1).sky(tick, sun).ghi_w_m2
     )
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_outage_is_not_waited_for_at_every_tick(server: OpenMeteoServer) -> None:
+    server.script = [status(400, "maintenance")]
+    weather = open_weather("open-meteo,stochastic", seed=1)
+    for at in range(3):
+        weather.sky(*sun_over(RECENT + at * timedelta(minutes=15), [52.5]))
+    assert len(server.asked) == 1
+    assert weather.record() == "stochastic"
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_value_that_is_missing_is_missing_for_its_tick_alone(server: OpenMeteoServer) -> None:
+    def lose_one(table: dict[str, Any]) -> None:
+        at = table["minutely_15"]["time"].index(f"{RECENT + timedelta(minutes=30):%Y-%m-%dT%H:%M}")
+        table["minutely_15"]["temperature_2m"][at] = None
+
+    server.script = [changed(lose_one)]
+    weather = open_weather("open-meteo,stochastic", seed=1)
+    ticks = [sun_over(RECENT + at * timedelta(minutes=15), [52.5]) for at in range(3)]
+    skies = [weather.sky(*tick) for tick in ticks]
+    record = json.loads(json.dumps(weather.record()))
+
+    used = [span["weather"] for span in record["spans"]]
+    assert used[1] == "stochastic"
+    for (tick, _), one in zip(ticks[::2], used[::2], strict=True):
+        assert list(one["open-meteo"]["ticks"]) == [str(tick)]
+    again = open_weather(record, seed=1)
+    for tick, sky in zip(ticks, skies, strict=True):
+        for name, values in vars(again.sky(*tick)).items():
+            np.testing.assert_array_equal(values, getattr(sky, name))

@@ -11,6 +11,7 @@ import pytest
 
 from solar_model.community.sun import Sun, sun_at
 from solar_model.community.weather import Sky, open_weather
+from solar_model.community.weather.record import record_of_tick
 from solar_model.community.weather.specs import names_a_file
 from solar_model.errors import InputError, WeatherError
 
@@ -146,26 +147,66 @@ def test_when_all_fail_all_reasons_are_told() -> None:
         open_weather(["file:/nowhere.csv", "file:/elsewhere.csv"], seed=1)
 
 
-def test_a_provider_that_fails_on_the_way_is_left_for_good_and_the_record_tells(
-    sun: Sun, tmp_path: Path
-) -> None:
-    day = tmp_path / "day.csv"
+def day_with_a_gap(path: Path, gap: range) -> str:
+    """A file of 11 September that lacks some of its hours, as a specification."""
     rows = ["timestamp,ghi,dni,dhi,temp_air,wind_speed"]
-    rows += [f"2023-09-11T{hour:02d}:00:00,400,300,200,15,2" for hour in range(18)]
-    day.write_text("\n".join(rows))
-    weather = open_weather([f"file:{day}", 0.5], seed=1)
-    from_file = weather.sky(NOON, sun)
-    from_factor = weather.sky(NOON + 4, sun)  # 18:00, after the file's last row
-    assert weather.name == "clear sky x 0.5"
-    assert "no weather for 11 September 18:00" in weather.failures[0]["reason"]
-    assert_same(weather.sky(NOON + 5, sun), from_factor)
+    rows += [
+        f"2023-09-11T{hour:02d}:00:00,400,300,200,15,2" for hour in range(24) if hour not in gap
+    ]
+    path.write_text("\n".join(rows))
+    return f"file:{path}"
 
-    record = json.loads(json.dumps(weather.record()))
+
+def test_a_gap_is_passed_over_for_its_ticks_alone(
+    sun: Sun, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weather = open_weather([day_with_a_gap(tmp_path / "day.csv", range(14, 18)), 0.5], seed=1)
+    names = []
+    for tick in range(NOON - 4, NOON + 8):  # 16:00 to 19:00
+        weather.sky(tick, sun)
+        names.append(weather.name)
+    assert names == ["clear sky x 0.5"] * 8 + [f"file:{tmp_path}/day.csv"] * 4
+    assert [failure["reason"][-40:] for failure in weather.failures] == [
+        "has no weather for 11 September 16:00 (UTC+0)"[-40:]
+    ]
+    assert caplog.text.count("has no weather for") == 1, "once for a gap, not at every tick"
+
+
+@pytest.mark.parametrize("gap", [range(14, 18), range(17, 24), range(6)])
+def test_ticks_of_one_run_are_those_of_runs_of_one_tick(
+    sun: Sun, tmp_path: Path, gap: range
+) -> None:
+    spec = [day_with_a_gap(tmp_path / "day.csv", gap), "stochastic"]
+    ticks = range(NOON - 16, NOON + 8)  # 13:00 to 19:00
+    run = open_weather(spec, seed=1)
+    skies = [run.sky(tick, sun) for tick in ticks]
+    record = json.loads(json.dumps(run.record()))
     again = open_weather(record, seed=1)
-    assert_same(again.sky(NOON + 4, sun), from_factor)
-    assert_same(again.sky(NOON, sun), from_file)
+    for tick, sky in zip(ticks, skies, strict=True):
+        alone = open_weather(spec, seed=1)
+        assert_same(alone.sky(tick, sun), sky)
+        assert_same(again.sky(tick, sun), sky)
+        assert record_of_tick(record, tick) == alone.record()
+    assert again.record() == record
+
+
+def test_a_record_of_spans_has_nothing_for_other_ticks(sun: Sun, tmp_path: Path) -> None:
+    weather = open_weather([day_with_a_gap(tmp_path / "day.csv", range(18, 24)), 0.5], seed=1)
+    for tick in range(NOON, NOON + 8):
+        weather.sky(tick, sun)
+    again = open_weather(weather.record(), seed=1)
     with pytest.raises(WeatherError, match="has nothing for 2024-09-11 19:15"):
         again.sky(NOON + 9, sun)
+
+
+def test_when_no_choice_has_a_tick_all_reasons_are_told(sun: Sun, tmp_path: Path) -> None:
+    short, shorter = (
+        day_with_a_gap(tmp_path / f"{hour}.csv", range(hour, 24)) for hour in (17, 12)
+    )
+    weather = open_weather([short, shorter], seed=1)
+    with pytest.raises(WeatherError, match=r"17\.csv has no .*; .*12\.csv has no weather"):
+        weather.sky(NOON, sun)
+    weather.sky(NOON - 24, sun)  # and a tick that they have is had
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from solar_model.community.sun import Sun, sun_at
 from solar_model.community.weather.sky import Sky, follow_clear_sky
-from solar_model.errors import InputError, WeatherError
+from solar_model.errors import InputError, WeatherError, WeatherServiceError
 from solar_model.ticks import TICK, TICKS_PER_DAY, tick_start
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class OpenMeteo:
         answer = self._ask(url, parameters)
         answers = answer if isinstance(answer, list) else [answer]
         if len(answers) != len(places):
-            raise WeatherError(
+            raise WeatherServiceError(
                 f"open-meteo answered for {len(answers)} places, {len(places)} were asked for"
             )
         for place, one in zip(places, answers, strict=True):
@@ -146,12 +146,12 @@ class OpenMeteo:
                     return response.json()
                 problem = f"HTTP {response.status_code}, {_reason(response)}"
                 if response.status_code not in PASSING_STATUSES:
-                    raise WeatherError(f"open-meteo refused the request: {problem}")
+                    raise WeatherServiceError(f"open-meteo refused the request: {problem}")
                 pause_s = max(pause_s, _retry_after_s(response))
             except requests.RequestException as error:  # an answer that is no JSON is one, too
                 problem = f"{type(error).__name__}: {error}"
             if attempt == ATTEMPTS or pause_s > LONGEST_PAUSE_S:
-                raise WeatherError(
+                raise WeatherServiceError(
                     f"open-meteo at {self._url} gave no weather in {attempt} attempts: {problem}"
                 )
             log.warning("open-meteo: %s; next attempt in %.1f s", problem, pause_s)
@@ -225,15 +225,15 @@ class _Day:
             if isinstance(table, Mapping):
                 missing = [name for name in ("time", *VARIABLES) if name not in table]
                 if missing:
-                    raise WeatherError(f"open-meteo's answer lacks {', '.join(missing)}")
+                    raise WeatherServiceError(f"open-meteo's answer lacks {', '.join(missing)}")
                 columns = [table[name] for name in ("time", *VARIABLES)]
                 if not all(isinstance(column, list) for column in columns):
-                    raise WeatherError("open-meteo's answer has columns that are no lists")
+                    raise WeatherServiceError("open-meteo's answer has columns that are no lists")
                 if len({len(column) for column in columns}) > 1:
-                    raise WeatherError("open-meteo's answer has columns of uneven length")
+                    raise WeatherServiceError("open-meteo's answer has columns of uneven length")
                 rows = zip(*columns, strict=True)
                 return cls(ticks, {str(stamp): values for stamp, *values in rows})
-        raise WeatherError("open-meteo's answer has neither minutely_15 nor hourly values")
+        raise WeatherServiceError("open-meteo's answer has neither minutely_15 nor hourly values")
 
     def values(self, tick: int, place: Place) -> list[float]:
         """GHI, DNI, DHI, temperature, wind speed of a tick."""

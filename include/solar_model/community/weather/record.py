@@ -33,3 +33,20 @@ def record_of_tick(record: Any, tick: int) -> Any:
             }
         }
     return record
+
+
+def record_of_ticks(record: Any, first: int, last: int) -> Any:
+    """A provider's record without the ticks before and after some, for which others spoke.
+
+    Parameters
+    ----------
+    record : object
+        Of one provider.
+    first, last : int
+        Index of the first and of the last tick.
+    """
+    if not (isinstance(record, dict) and "open-meteo" in record):
+        return record
+    known = record["open-meteo"]
+    ticks = {at: values for at, values in known["ticks"].items() if first <= int(at) <= last}
+    return {"open-meteo": {**known, "ticks": ticks}}

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from solar_model.community.sun import Sun
+from solar_model.community.weather.choices import Open, Span, Weather
 from solar_model.community.weather.given import ClearSkyFactor, GivenIrradiance
 from solar_model.community.weather.open_meteo import OpenMeteo, RecordedOpenMeteo
-from solar_model.community.weather.sky import Sky, WeatherProvider
+from solar_model.community.weather.sky import Sky
 from solar_model.community.weather.stochastic import StochasticClouds
 from solar_model.community.weather.typical_year import TypicalYear
-from solar_model.errors import InputError, SolarModelError, WeatherError
+from solar_model.errors import InputError, WeatherError
 from solar_model.settings import settings
 from solar_model.ticks import tick_start
-
-log = logging.getLogger(__name__)
 
 HIGHEST_FACTOR = 1.2
 EXPECTED = (
@@ -38,8 +34,6 @@ _LIMITS = {
 }
 _AMBIENT = {"temp_air": "temp_air_c", "wind_speed": "wind_speed_m_s"}
 _IRRADIANCE = {"ghi": "ghi_w_m2", "dni": "dni_w_m2", "dhi": "dhi_w_m2"}
-
-_Open = Callable[[], WeatherProvider]
 
 
 def open_weather(spec: Any, seed: int) -> Weather:
@@ -92,103 +86,6 @@ def names_a_file(spec: Any) -> bool:
     return isinstance(spec, Sequence) and any(map(names_a_file, spec))
 
 
-class Weather:
-    """The weather of a run: that of the first provider that works.
-
-    A provider that fails is not asked again, so a run does not wait for it at every tick.
-
-    Parameters
-    ----------
-    choices : list of (specification, function that opens its provider)
-        In order of preference.
-
-    Attributes
-    ----------
-    failures : list of dict
-        Of what failed: ``weather``, the specification as (shortened) text, and ``reason``.
-    """
-
-    def __init__(self, choices: list[tuple[Any, _Open]]) -> None:
-        self.failures: list[dict[str, str]] = []
-        self._only_one = len(choices) == 1
-        self._choices = iter(choices)
-        self._spans: list[_Span] = []
-        self._open_next()
-
-    @property
-    def name(self) -> str:
-        """Name of the provider in use."""
-        return self._provider.name
-
-    def sky(self, tick: int, sun: Sun) -> Sky:
-        """Weather of one tick over the cells of its sun.
-
-        Raises
-        ------
-        WeatherError
-            When no provider is left; says why each failed.
-        """
-        while True:
-            try:
-                sky = self._provider.sky(tick, sun)
-            except WeatherError as error:
-                self._note(self._spec, error)
-                self._open_next(after=error)
-            else:
-                self._remember(tick)
-                return sky
-
-    def record(self) -> Any:
-        """What was really used, ready for JSON; given to ``open_weather`` it is used again."""
-        providers = {id(span.provider): span.provider for span in self._spans}
-        if len(providers) <= 1:
-            return self._provider.record()
-        return {
-            "spans": [
-                {"ticks": [span.first, span.last], "weather": span.provider.record()}
-                for span in self._spans
-            ]
-        }
-
-    def _open_next(self, after: SolarModelError | None = None) -> None:
-        last = after
-        for spec, open_provider in self._choices:
-            try:
-                self._spec, self._provider = spec, open_provider()
-            except (InputError, WeatherError) as error:
-                self._note(spec, error)
-                last = error
-            else:
-                return
-        if self._only_one and last is not None:
-            raise last
-        reasons = (f"{one['weather']}: {one['reason']}" for one in self.failures)
-        raise WeatherError("no weather could be had: " + "; ".join(reasons)) from last
-
-    def _note(self, spec: Any, error: SolarModelError) -> None:
-        failure = {"weather": textwrap.shorten(str(spec), 120), "reason": str(error)}
-        if failure not in self.failures:
-            self.failures.append(failure)
-            if not self._only_one:  # that error is raised
-                log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
-
-    def _remember(self, tick: int) -> None:
-        last = self._spans[-1] if self._spans else None
-        if last is not None and last.provider is self._provider and tick == last.last + 1:
-            last.last = tick
-        elif last is None or last.provider is not self._provider or tick != last.last:
-            self._spans.append(_Span(tick, tick, self._provider))
-
-
-@dataclass
-class _Span:
-    """Ticks, first to last, that had their weather from one provider."""
-
-    first: int
-    last: int
-    provider: WeatherProvider
-
-
 class RecordedSpans:
     """Weather that several providers gave one after the other in an earlier run.
 
@@ -205,7 +102,7 @@ class RecordedSpans:
     def __init__(self, spans: Sequence[Mapping[str, Any]], seed: int) -> None:
         try:
             self._spans = [
-                _Span(int(first), int(last), open_weather(weather, seed))
+                Span(int(first), int(last), open_weather(weather, seed))
                 for (first, last), weather in ((span["ticks"], span["weather"]) for span in spans)
             ]
         except (KeyError, TypeError, ValueError) as error:
@@ -246,7 +143,7 @@ def _from_text(spec: Any) -> Any:
     return parts if len(parts) > 1 else parts[0]
 
 
-def _opener(spec: Any, seed: int) -> _Open:
+def _opener(spec: Any, seed: int) -> Open:
     """A function that opens the provider of one specification."""
     if isinstance(spec, Mapping):
         return _mapping_opener(spec, seed)
@@ -263,7 +160,7 @@ def _opener(spec: Any, seed: int) -> _Open:
     return lambda: ClearSkyFactor(factor, spec=factor)
 
 
-def _mapping_opener(spec: Mapping[str, Any], seed: int) -> _Open:
+def _mapping_opener(spec: Mapping[str, Any], seed: int) -> Open:
     keys = set(spec)
     if keys == {"open-meteo"}:
         return lambda: RecordedOpenMeteo(spec["open-meteo"])
