@@ -29,7 +29,7 @@ from pvlib.location import Location
 from pvlib.modelchain import ModelChain
 from pvlib.pvsystem import PVSystem
 from tests.unit.community.systems import households
-from tests.unit.community.test_weather_files import write_epw
+from tests.unit.community.weather_files import write_epw
 
 from solar_model.community.generation import SPECTRAL_COEFFICIENTS, SYSTEM_LOSSES, PvArrays
 from solar_model.community.households import Households
@@ -249,9 +249,7 @@ def test_losses_are_those_of_pvwatts() -> None:
 def southern_twin(path: Path) -> Path:
     """Greensboro on the southern hemisphere: the same real weather half a year later, as EPW."""
     rows = read_weather_file(GREENSBORO).rows.reshape(8760, 5)
-    write_epw(path, np.roll(rows, 182 * 24, axis=0), name="Southern twin")
-    path.write_text(path.read_text("latin-1").replace(",36.1,", ",-36.1,", 1), "latin-1")
-    return path
+    return write_epw(path, np.roll(rows, 182 * 24, axis=0), latitude=-36.1)
 
 
 @pytest.mark.slow

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import csv
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pvlib
 import pytest
 from pvlib.iotools import read_tmy3
+from tests.unit.community.weather_files import OFFSET_H, TMY3, write_csv, write_epw
 
 from solar_model.community.sun import location_cells, sun_at
 from solar_model.community.weather import Sky, open_weather
@@ -17,9 +15,7 @@ from solar_model.community.weather.files import COLUMNS
 from solar_model.errors import InputError, WeatherError
 from solar_model.ticks import tick_index
 
-TMY3 = Path(str(files(pvlib) / "data" / "723170TYA.CSV"))
 GREENSBORO = (np.array([36.1]), np.array([-79.95]))
-OFFSET_H = -5
 
 
 @pytest.fixture(scope="module")
@@ -42,34 +38,6 @@ def quarters(weather_file: Path, hour: int, year: int, place: tuple = GREENSBORO
     """The four skies of an hour of the file's year, in the file's standard time."""
     start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=hour - OFFSET_H)
     return [sky_at(weather_file, start + timedelta(minutes=15 * q), place) for q in range(4)]
-
-
-def write_epw(path: Path, rows: np.ndarray, name: str = "Greensboro") -> Path:
-    """Real weather in the clothes of EnergyPlus: 35 columns, hours 1 to 24."""
-    with path.open("w", newline="", encoding="latin-1") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["LOCATION", name, "NC", "USA", "TMY3", "723170", 36.1, -79.95, OFFSET_H, 273]
-        )
-        for title in ("DESIGN CONDITIONS", "TYPICAL/EXTREME PERIODS", "GROUND TEMPERATURES"):
-            writer.writerow([title, 0])
-        writer.writerow(["HOLIDAYS/DAYLIGHT SAVINGS", "No", 0, 0, 0])
-        writer.writerow(["COMMENTS 1", "température"])
-        writer.writerow(["COMMENTS 2", ""])
-        writer.writerow(["DATA PERIODS", 1, 1, "Data", "Sunday", "1/ 1", "12/31"])
-        for at, (ghi, dni, dhi, temp_air, wind_speed) in enumerate(rows):
-            when = datetime(2001, 1, 1) + timedelta(hours=at)
-            row = [when.year, when.month, when.day, when.hour + 1, 60, "?"]
-            row += [temp_air, 10, 50, 101325, 0, 0, 300, ghi, dni, dhi, 0, 0, 0, 0, 180]
-            writer.writerow([*row, wind_speed, *[0] * 13])
-    return path
-
-
-def write_csv(path: Path, stamps: pd.DatetimeIndex, values: np.ndarray) -> Path:
-    frame = pd.DataFrame(values, columns=list(COLUMNS))
-    frame.insert(0, "timestamp", [stamp.isoformat() for stamp in stamps])
-    frame.to_csv(path, index=False)
-    return path
 
 
 @pytest.mark.parametrize("year", [2023, 2024])
@@ -183,13 +151,43 @@ def test_other_cells_share_the_clear_sky_index_of_the_site() -> None:
 
 
 def test_no_panel_is_lit_by_a_sun_that_only_the_file_sees(rows: np.ndarray, tmp_path: Path) -> None:
-    late = write_epw(tmp_path / "late.epw", np.roll(rows, 2, axis=0))
+    stamps = pd.date_range("2023-01-01", periods=8760, freq="h", tz="Etc/GMT+5")
+    late = write_csv(tmp_path / "late.csv", stamps, np.roll(rows, 2, axis=0))
     for hour in range(24 * 171, 24 * 175):
         for quarter, sky in enumerate(quarters(late, hour, 2023)):
             tick = tick_index(datetime(2023, 1, 1, tzinfo=UTC)) + 4 * (hour - OFFSET_H) + quarter
             sun = sun_at(tick, *GREENSBORO)
             assert sky.ghi_w_m2[0] <= 2.0 * sun.ghi_w_m2[0] + 1e-9
             assert sky.dni_w_m2[0] <= 2.0 * sun.dni_w_m2[0] + 1e-9
+
+
+@pytest.mark.parametrize("shift", [-12, -2, -1, 1, 2, 5])
+def test_a_file_whose_sun_is_not_that_of_its_place_is_refused(
+    rows: np.ndarray, tmp_path: Path, shift: int
+) -> None:
+    weather_file = write_epw(tmp_path / "wrong.epw", rows, zone=OFFSET_H + shift)
+    with pytest.raises(InputError, match=r"wrong\.epw, line 1: \d+\.\d% of the light") as refused:
+        open_weather(f"file:{weather_file}", seed=1)
+    assert "The time zone or the place in the header is wrong" in str(refused.value)
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(-36.1, -79.95), (36.1, 79.95), (36.1, -60)])
+def test_a_file_of_another_place_is_refused(
+    rows: np.ndarray, tmp_path: Path, latitude: float, longitude: float
+) -> None:
+    weather_file = write_epw(tmp_path / "wrong.epw", rows, latitude=latitude, longitude=longitude)
+    with pytest.raises(InputError, match="of the light comes while the sun is down"):
+        open_weather(f"file:{weather_file}", seed=1)
+
+
+@pytest.mark.parametrize("name", ["723170TYA.CSV", "703165TY.csv"])
+def test_real_files_lose_hardly_any_light(name: str) -> None:
+    open_weather(f"file:{TMY3.with_name(name)}", seed=1)
+
+
+def test_a_dark_year_has_no_light_to_lose(rows: np.ndarray, tmp_path: Path) -> None:
+    dark = rows * [0.0, 0.0, 0.0, 1.0, 1.0]
+    open_weather(f"file:{write_epw(tmp_path / 'dark.epw', dark)}", seed=1)
 
 
 def test_short_gaps_are_bridged_and_night_offsets_are_zero(
