@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pvlib
 
-from solar_model.community.weather.files import COLUMNS
+from solar_model.community.weather.tables import COLUMNS
 
 TMY3 = Path(str(files(pvlib) / "data" / "723170TYA.CSV"))
 OFFSET_H = -5
@@ -50,3 +50,8 @@ def write_csv(path: Path, stamps: pd.DatetimeIndex, values: np.ndarray) -> Path:
     frame.insert(0, "timestamp", [stamp.isoformat() for stamp in stamps])
     frame.to_csv(path, index=False)
     return path
+
+
+def day_rows() -> str:
+    """Rows of a CSV for a bright day of June, without their header."""
+    return "".join(f"2024-06-11T{hour:02}:00:00,500,400,200,15,2\n" for hour in range(24))

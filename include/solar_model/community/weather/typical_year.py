@@ -10,12 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from solar_model.community.sun import Sun, location_cells, sun_at
-from solar_model.community.weather.files import (
-    COLUMNS,
-    WeatherFile,
-    day_of_common_year,
-    read_weather_file,
-)
+from solar_model.community.weather.files import WeatherFile, read_weather_file
 from solar_model.community.weather.sky import (
     MAX_CLEAR_SKY_INDEX,
     Floats,
@@ -23,6 +18,7 @@ from solar_model.community.weather.sky import (
     follow_clear_sky,
     over_cells,
 )
+from solar_model.community.weather.tables import COLUMNS, day_of_common_year
 from solar_model.errors import InputError, WeatherError
 from solar_model.ticks import TICKS_PER_DAY, tick_index, tick_start
 
@@ -61,8 +57,9 @@ class TypicalYear:
         self._path = Path(path)
         try:
             content = self._path.read_bytes()
-        except OSError as error:
-            raise WeatherError(f"weather file {path} cannot be read: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # no path has a NUL byte
+            reason = getattr(error, "strerror", None) or error
+            raise WeatherError(f"weather file {path} cannot be read: {reason}") from error
         self._sha256 = hashlib.sha256(content).hexdigest()
         if sha256 is not None and sha256 != self._sha256:
             raise WeatherError(
