@@ -78,6 +78,11 @@ def test_a_mapping_states_a_clear_sky_index(sun: Sun) -> None:
         {"ghi": 500.0, "dni": 500.0, "dhi": 100.0, "colour": 1.0},
         {"ghi": 500.0, "dni": 500.0, "dhi": 100.0, "clear_sky_index": 1.0},
         "{not json",
+        "[" * 100_000,
+        "[" + "1" * 5_000 + "]",
+        10**400,
+        {"file": 5, "sha256": "x"},
+        "file:my,gap.csv",
         ["stochastic", "sunny"],
     ],
 )
@@ -94,6 +99,7 @@ def test_what_is_no_weather_is_refused_with_what_was_expected(spec: Any) -> None
         ("dhi", float("nan")),
         ("temp_air", "warm"),
         ("wind_speed", -3.0),
+        ("ghi", 10**400),
     ],
 )
 def test_an_unusable_value_is_named(key: str, value: Any) -> None:
@@ -140,6 +146,19 @@ def test_text_with_commas_is_an_order_of_preference() -> None:
 def test_a_single_provider_that_fails_says_why() -> None:
     with pytest.raises(WeatherError, match="No such file"):
         open_weather("file:/nowhere.csv", seed=1)
+
+
+def test_a_path_that_cannot_be_is_no_weather() -> None:
+    with pytest.raises(WeatherError, match="cannot be read: embedded null byte"):
+        open_weather("file:a\0b", seed=1)
+
+
+def test_a_path_with_a_comma_needs_a_list(tmp_path: Path) -> None:
+    copy = tmp_path / "a,b.csv"
+    copy.write_bytes(Path(TMY3).read_bytes())
+    with pytest.raises(InputError, match=r"a JSON list, which a path with a comma needs"):
+        open_weather(f"file:{copy}", seed=1)
+    assert open_weather(json.dumps([f"file:{copy}"]), seed=1).name == f"file:{copy}"
 
 
 def test_when_all_fail_all_reasons_are_told() -> None:
@@ -216,6 +235,11 @@ def test_when_no_choice_has_a_tick_all_reasons_are_told(sun: Sun, tmp_path: Path
         {"spans": [{"ticks": [1], "weather": 0.5}]},
         {"open-meteo": {"cells": [[1]], "ticks": {}}},
         {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[1, 2], [3]]}}},
+        {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[1, 2, 3]]}}},
+        {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[1, 2, 3, 4, 5, 6]]}}},
+        {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[1e9, 0, 0, 10, 2]]}}},
+        {"open-meteo": {"cells": [[1, 2]], "ticks": {"5": [[0, 0, 0, float("nan"), 2]]}}},
+        {"open-meteo": {"cells": [[1, float("inf")]], "ticks": {}}},
     ],
 )
 def test_a_broken_record_is_refused(record: Any) -> None:

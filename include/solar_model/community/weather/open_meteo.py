@@ -181,13 +181,20 @@ class RecordedOpenMeteo:
             places = [_place(*cell) for cell in recorded["cells"]]
             self._used = {
                 int(tick): {
-                    place: [float(number) for number in value]
+                    place: _usable(value, tick, place)
                     for place, value in zip(places, values, strict=True)
                     if value is not None
                 }
                 for tick, values in recorded["ticks"].items()
             }
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            AttributeError,
+            WeatherError,
+        ) as error:
             raise InputError(
                 "recorded open-meteo weather cannot be read",
                 expected='{"cells": [[latitude, longitude], …], "ticks": {"<tick>": [[…], …]}}',
@@ -239,14 +246,9 @@ class _Day:
         """GHI, DNI, DHI, temperature, wind speed of a tick."""
         first = tick - tick % self.ticks_per_value
         stamp = f"{tick_start(first + self.ticks_per_value):%Y-%m-%dT%H:%M}"
-        found = self.by_stamp.get(stamp, [None] * len(VARIABLES))
-        for (name, (low, high)), value in zip(VARIABLES.items(), found, strict=True):
-            if not isinstance(value, int | float) or not low <= value <= high:
-                raise WeatherError(
-                    f"open-meteo has no usable {name} for {stamp} UTC at {coordinates(place)}: "
-                    f"{value!r}"
-                )
-        ghi, dni, dhi, temp_air, wind_speed = found
+        ghi, dni, dhi, temp_air, wind_speed = _usable(
+            self.by_stamp.get(stamp, [None] * len(VARIABLES)), f"{stamp} UTC", place
+        )
         if self.ticks_per_value > 1:
             latitude_deg, longitude_deg = coordinates(place)
             site = np.array([latitude_deg]), np.array([longitude_deg])
@@ -254,9 +256,18 @@ class _Day:
                 (ghi, dni, dhi), first, self.ticks_per_value, site, sun_at(tick, *site)
             )
             ghi, dni, dhi = (float(values[0]) for values in within)
-        irradiance = [max(float(value), 0.0) for value in (ghi, dni, dhi)]
-        numbers = [*irradiance, float(temp_air), float(wind_speed)]
+        numbers = [max(ghi, 0.0), max(dni, 0.0), max(dhi, 0.0), temp_air, wind_speed]
         return [round(number, RECORDED_DECIMALS) for number in numbers]
+
+
+def _usable(values: list[Any], when: str, place: Place) -> list[float]:
+    """Values of one place, one for each variable, all of which can be true."""
+    for (name, (low, high)), value in zip(VARIABLES.items(), values, strict=True):
+        if type(value) not in (int, float) or not low <= value <= high:
+            raise WeatherError(
+                f"open-meteo has no usable {name} for {when} at {coordinates(place)}: {value!r}"
+            )
+    return [float(value) for value in values]
 
 
 def coarse_places(sun: Sun) -> tuple[list[Place], NDArray[np.intp]]:

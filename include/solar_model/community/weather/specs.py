@@ -22,7 +22,8 @@ HIGHEST_FACTOR = 1.2
 EXPECTED = (
     "a number from 0 to 1.2 (of clear-sky irradiance), stochastic, open-meteo, file:PATH (TMY3, "
     'EPW or CSV), {"ghi", "dni", "dhi", "temp_air", "wind_speed"}, {"clear_sky_index", '
-    '"temp_air", "wind_speed"}, or a list of these in order of preference'
+    '"temp_air", "wind_speed"}, or several of these in order of preference: with commas, or as a '
+    'JSON list, which a path with a comma needs: ["file:a,b.csv", 0.5]'
 )
 _LIMITS = {
     "ghi": (0.0, 1700.0),
@@ -105,7 +106,7 @@ class RecordedSpans:
                 Span(int(first), int(last), open_weather(weather, seed))
                 for (first, last), weather in ((span["ticks"], span["weather"]) for span in spans)
             ]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InputError(
                 "recorded weather cannot be read",
                 expected='{"spans": [{"ticks": [first, last], "weather": …}, …]}',
@@ -137,7 +138,7 @@ def _from_text(spec: Any) -> Any:
     if text.startswith(("{", "[")):
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # of thousands of digits or brackets, too
             raise _unknown(spec) from error
     parts = [part.strip() for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]
@@ -166,7 +167,7 @@ def _mapping_opener(spec: Mapping[str, Any], seed: int) -> Open:
         return lambda: RecordedOpenMeteo(spec["open-meteo"])
     if keys == {"spans"}:
         return lambda: RecordedSpans(spec["spans"], seed)
-    if keys == {"file", "sha256"}:
+    if keys == {"file", "sha256"} and all(isinstance(value, str) for value in spec.values()):
         return lambda: TypicalYear(spec["file"], sha256=spec["sha256"])
     # in a fixed order, as the record and the manifest show it
     given = {key: _limited(spec, key) for key in _LIMITS if key in keys}
@@ -198,7 +199,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
