@@ -29,6 +29,14 @@ VARIABLES = {
     "wind_speed_10m": 4.0,
 }
 RECENT = datetime.now(tz=UTC).replace(hour=12, minute=15, second=0, microsecond=0)
+UNITS = {
+    "time": "iso8601",
+    "shortwave_radiation": "W/m²",
+    "direct_normal_irradiance": "W/m²",
+    "diffuse_radiation": "W/m²",
+    "temperature_2m": "°C",
+    "wind_speed_10m": "m/s",
+}
 LONG_AGO = datetime(2020, 6, 21, 12, 15, tzinfo=UTC)
 Reply = tuple[int, bytes, dict[str, str]]
 Answer = Callable[[dict[str, str]], Reply]
@@ -48,7 +56,7 @@ def block(times: list[str], latitude: float) -> dict[str, Any]:
 
 def good(query: dict[str, str]) -> Reply:
     """What the service answers to a right question: JSON of one place, or a list of several."""
-    latitudes = [float(one) for one in query["latitude"].split(",")]
+    where = [[float(one) for one in query[name].split(",")] for name in ("latitude", "longitude")]
     if "minutely_15" in query:
         first = datetime.fromisoformat(query["start_minutely_15"])
         last = datetime.fromisoformat(query["end_minutely_15"])
@@ -58,7 +66,14 @@ def good(query: dict[str, str]) -> Reply:
         last = datetime.fromisoformat(query["end_date"]) + timedelta(hours=23)
         name, times = "hourly", stamps(first, last, timedelta(hours=1))
     places = [
-        {"latitude": one, "utc_offset_seconds": 0, name: block(times, one)} for one in latitudes
+        {
+            "latitude": latitude + 0.06,  # the middle of the model's cell
+            "longitude": longitude - 0.11,
+            "utc_offset_seconds": 0,
+            f"{name}_units": UNITS,
+            name: block(times, latitude),
+        }
+        for latitude, longitude in zip(*where, strict=True)
     ]
     return 200, json.dumps(places if len(places) > 1 else places[0]).encode(), {}
 
@@ -82,6 +97,15 @@ def changed(change: Callable[[dict[str, Any]], None]) -> Answer:
 def slow(query: dict[str, str]) -> Reply:
     time.sleep(0.6)
     return good(query)
+
+
+class Trickle(bytes):
+    """A body that comes byte by byte, each well within the time for an answer."""
+
+
+def trickling(query: dict[str, str]) -> Reply:
+    code, body, headers = good(query)
+    return code, Trickle(body), headers
 
 
 class OpenMeteoServer(ThreadingHTTPServer):
@@ -111,7 +135,15 @@ class Handler(BaseHTTPRequestHandler):
         for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(body)
+        if not isinstance(body, Trickle):
+            self.wfile.write(body)
+            return
+        try:
+            for one in body:
+                self.wfile.write(bytes([one]))
+                time.sleep(0.1)
+        except OSError:  # nobody listens any more
+            pass
 
     def log_message(self, *arguments: Any) -> None:
         pass
@@ -214,6 +246,21 @@ def test_what_passes_is_tried_again(
     assert len(server.asked) == len(trouble) + 1
 
 
+def test_an_answer_that_trickles_is_not_waited_for(
+    server: OpenMeteoServer, weather: OpenMeteo
+) -> None:
+    server.script = [trickling]
+    began = time.monotonic()
+    weather.sky(*sun_over(RECENT, [52.5]))
+    assert time.monotonic() - began < 3.0
+    assert len(server.asked) == 2
+
+
+def test_a_place_beyond_the_date_line_is_near(weather: OpenMeteo) -> None:
+    sky = weather.sky(*sun_over(RECENT, [-16.8], longitude=-180.0))
+    assert sky.ghi_w_m2.tolist() == [12 * 60.0 + 30.0]
+
+
 def test_pauses_grow(server: OpenMeteoServer) -> None:
     server.script = [status(500), status(500), status(500)]
     OpenMeteo(server.url, pause_s=0.05).sky(*sun_over(RECENT, [52.5]))
@@ -270,6 +317,32 @@ def test_a_refusal_is_not_repeated(server: OpenMeteoServer, weather: OpenMeteo) 
             "no usable wind_speed_10m",
         ),
         (
+            lambda table: table["minutely_15"].update(wind_speed_10m=[True] * 96),
+            "no usable wind_speed_10m for .*: True",
+        ),
+        (
+            lambda table: table["minutely_15_units"].update(temperature_2m="°F"),
+            "temperature_2m in '°F' instead of '°C'",
+        ),
+        (
+            lambda table: table["minutely_15_units"].update(wind_speed_10m="km/h"),
+            "wind_speed_10m in 'km/h' instead of 'm/s'",
+        ),
+        (
+            lambda table: table["minutely_15_units"].update(time="unixtime"),
+            "time in 'unixtime' instead of 'iso8601'",
+        ),
+        (lambda table: table.pop("minutely_15_units"), "time in None instead of 'iso8601'"),
+        (
+            lambda table: table.update(utc_offset_seconds=36_000),
+            "times 36000 s ahead of UTC instead of 0",
+        ),
+        (
+            lambda table: table.update(latitude=-33.0, longitude=151.0),
+            r"the place \(-33.0, 151.0\) instead of \(52.5, 13.5\)",
+        ),
+        (lambda table: table.pop("longitude"), "the place .* instead of"),
+        (
             lambda table: table["minutely_15"].update(time=["2001-01-01T00:00"] * 96),
             "no usable shortwave_radiation",
         ),
@@ -283,6 +356,14 @@ def test_a_refusal_is_not_repeated(server: OpenMeteoServer, weather: OpenMeteo) 
         "nulls",
         "text",
         "sentinel",
+        "true",
+        "Fahrenheit",
+        "km/h",
+        "seconds",
+        "no units",
+        "another zone",
+        "another place",
+        "no place",
         "another day",
     ],
 )
@@ -300,7 +381,7 @@ def test_an_answer_that_cannot_be_used_is_no_weather(
 def test_an_answer_for_other_places_is_no_weather(
     server: OpenMeteoServer, weather: OpenMeteo
 ) -> None:
-    server.script = [lambda query: good(query | {"latitude": "52.5"})]
+    server.script = [lambda query: good(query | {"latitude": "52.5", "longitude": "13.5"})]
     with pytest.raises(WeatherError, match="answered for 1 places, 2 were asked for"):
         weather.sky(*sun_over(RECENT, [52.5, 53.0]))
 

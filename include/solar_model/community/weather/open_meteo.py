@@ -7,48 +7,45 @@ provider, and goes into its record, from which a run can be repeated without the
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import numpy as np
 import requests
+import urllib3
 from numpy.typing import NDArray
 
-from solar_model.community.sun import Sun, sun_at
-from solar_model.community.weather.sky import Sky, follow_clear_sky
+from solar_model.community.sun import Sun
+from solar_model.community.weather.open_meteo_answer import (
+    COARSE_CELLS_PER_DEGREE,
+    VARIABLES,
+    Day,
+    Place,
+    coordinates,
+    usable,
+)
+from solar_model.community.weather.sky import Sky
 from solar_model.errors import InputError, WeatherError, WeatherServiceError
 from solar_model.ticks import TICK, TICKS_PER_DAY, tick_start
 
 log = logging.getLogger(__name__)
 
-# As the service calls them, in the order of a value's columns, with what can be true.
-VARIABLES = {
-    "shortwave_radiation": (-50.0, 1700.0),
-    "direct_normal_irradiance": (-50.0, 1500.0),
-    "diffuse_radiation": (-50.0, 1300.0),
-    "temperature_2m": (-90.0, 70.0),
-    "wind_speed_10m": (0.0, 110.0),
-}
-COARSE_CELLS_PER_DEGREE = 4
 PLACES_PER_REQUEST = 50
 # The forecast service looks back this far, in quarters of an hour; the archive has hours.
 FORECAST_PAST = timedelta(days=90)
-TICKS_PER_HOUR = 4
-RECORDED_DECIMALS = 3
 
 ATTEMPTS = 4
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
 CONNECT_TIMEOUT_S = 3.05
 ANSWER_TIMEOUT_S = 10.0
+_PIECE_BYTES = 65_536
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-Place = tuple[int, int]  # row and column of a coarse cell
 
 
 class OpenMeteo:
@@ -72,7 +69,7 @@ class OpenMeteo:
         self._url = url.rstrip("/")
         self._pause_s = pause_s
         self._timeout_s = (CONNECT_TIMEOUT_S, answer_timeout_s)
-        self._days: dict[tuple[int, Place], _Day] = {}
+        self._days: dict[tuple[int, Place], Day] = {}
         self._used: dict[int, dict[Place, list[float]]] = {}
 
     def sky(self, tick: int, sun: Sun) -> Sky:
@@ -134,22 +131,22 @@ class OpenMeteo:
                 f"open-meteo answered for {len(answers)} places, {len(places)} were asked for"
             )
         for place, one in zip(places, answers, strict=True):
-            self._days[day, place] = _Day.parse(one)
+            self._days[day, place] = Day.parse(one, place)
 
     def _ask(self, url: str, parameters: dict[str, str]) -> Any:
         """The JSON of an answer; what can pass is tried again after a pause."""
         pause_s = self._pause_s
         for attempt in count(1):
             try:
-                response = requests.get(url, params=parameters, timeout=self._timeout_s)
+                response, body = self._get(url, parameters)
                 if response.ok:
-                    return response.json()
-                problem = f"HTTP {response.status_code}, {_reason(response)}"
+                    return json.loads(body)
+                problem = f"HTTP {response.status_code}, {_reason(response, body)}"
                 if response.status_code not in PASSING_STATUSES:
                     raise WeatherServiceError(f"open-meteo refused the request: {problem}")
                 pause_s = max(pause_s, _retry_after_s(response))
-            except requests.RequestException as error:  # an answer that is no JSON is one, too
-                problem = f"{type(error).__name__}: {error}"
+            except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+                problem = f"{type(error).__name__}: {error}"  # no JSON is a ValueError
             if attempt == ATTEMPTS or pause_s > LONGEST_PAUSE_S:
                 raise WeatherServiceError(
                     f"open-meteo at {self._url} gave no weather in {attempt} attempts: {problem}"
@@ -157,6 +154,21 @@ class OpenMeteo:
             log.warning("open-meteo: %s; next attempt in %.1f s", problem, pause_s)
             time.sleep(pause_s)
             pause_s *= 2.0
+
+    def _get(self, url: str, parameters: dict[str, str]) -> tuple[requests.Response, bytes]:
+        """A whole answer within the time for one.
+
+        The time-out of ``requests`` is for each piece, however small.
+        """
+        _, answer_timeout_s = self._timeout_s
+        deadline = time.monotonic() + answer_timeout_s
+        with requests.get(url, params=parameters, timeout=self._timeout_s, stream=True) as response:
+            pieces = []
+            while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+                pieces.append(piece)
+                if time.monotonic() > deadline:
+                    raise requests.Timeout(f"no whole answer in {answer_timeout_s:g} s")
+        return response, b"".join(pieces)
 
 
 class RecordedOpenMeteo:
@@ -181,7 +193,7 @@ class RecordedOpenMeteo:
             places = [_place(*cell) for cell in recorded["cells"]]
             self._used = {
                 int(tick): {
-                    place: _usable(value, tick, place)
+                    place: usable(value, tick, place)
                     for place, value in zip(places, values, strict=True)
                     if value is not None
                 }
@@ -218,69 +230,12 @@ class RecordedOpenMeteo:
         return {"open-meteo": self._recorded}
 
 
-@dataclass(frozen=True)
-class _Day:
-    """What the service says about one place: values by the stamp at their interval's end."""
-
-    ticks_per_value: int
-    by_stamp: dict[str, list[Any]]
-
-    @classmethod
-    def parse(cls, answer: Any) -> _Day:
-        for block, ticks in (("minutely_15", 1), ("hourly", TICKS_PER_HOUR)):
-            table = answer.get(block) if isinstance(answer, Mapping) else None
-            if isinstance(table, Mapping):
-                missing = [name for name in ("time", *VARIABLES) if name not in table]
-                if missing:
-                    raise WeatherServiceError(f"open-meteo's answer lacks {', '.join(missing)}")
-                columns = [table[name] for name in ("time", *VARIABLES)]
-                if not all(isinstance(column, list) for column in columns):
-                    raise WeatherServiceError("open-meteo's answer has columns that are no lists")
-                if len({len(column) for column in columns}) > 1:
-                    raise WeatherServiceError("open-meteo's answer has columns of uneven length")
-                rows = zip(*columns, strict=True)
-                return cls(ticks, {str(stamp): values for stamp, *values in rows})
-        raise WeatherServiceError("open-meteo's answer has neither minutely_15 nor hourly values")
-
-    def values(self, tick: int, place: Place) -> list[float]:
-        """GHI, DNI, DHI, temperature, wind speed of a tick."""
-        first = tick - tick % self.ticks_per_value
-        stamp = f"{tick_start(first + self.ticks_per_value):%Y-%m-%dT%H:%M}"
-        ghi, dni, dhi, temp_air, wind_speed = _usable(
-            self.by_stamp.get(stamp, [None] * len(VARIABLES)), f"{stamp} UTC", place
-        )
-        if self.ticks_per_value > 1:
-            latitude_deg, longitude_deg = coordinates(place)
-            site = np.array([latitude_deg]), np.array([longitude_deg])
-            within = follow_clear_sky(
-                (ghi, dni, dhi), first, self.ticks_per_value, site, sun_at(tick, *site)
-            )
-            ghi, dni, dhi = (float(values[0]) for values in within)
-        numbers = [max(ghi, 0.0), max(dni, 0.0), max(dhi, 0.0), temp_air, wind_speed]
-        return [round(number, RECORDED_DECIMALS) for number in numbers]
-
-
-def _usable(values: list[Any], when: str, place: Place) -> list[float]:
-    """Values of one place, one for each variable, all of which can be true."""
-    for (name, (low, high)), value in zip(VARIABLES.items(), values, strict=True):
-        if type(value) not in (int, float) or not low <= value <= high:
-            raise WeatherError(
-                f"open-meteo has no usable {name} for {when} at {coordinates(place)}: {value!r}"
-            )
-    return [float(value) for value in values]
-
-
 def coarse_places(sun: Sun) -> tuple[list[Place], NDArray[np.intp]]:
     """The coarse cells of a sun's cells, each once, and the coarse cell of each cell."""
     row = np.rint(sun.latitude_deg * COARSE_CELLS_PER_DEGREE).astype(np.int64)
     column = np.rint(sun.longitude_deg * COARSE_CELLS_PER_DEGREE).astype(np.int64)
     places, place_of_cell = np.unique(np.stack([row, column]), axis=1, return_inverse=True)
     return [(int(one), int(other)) for one, other in places.T], place_of_cell.ravel()
-
-
-def coordinates(place: Place) -> tuple[float, float]:
-    """Latitude and longitude of the middle of a coarse cell [degrees]."""
-    return place[0] / COARSE_CELLS_PER_DEGREE, place[1] / COARSE_CELLS_PER_DEGREE
 
 
 def _place(latitude_deg: float, longitude_deg: float) -> Place:
@@ -297,11 +252,11 @@ def _sky(
     return Sky(*(column[place_of_cell] for column in columns))
 
 
-def _reason(response: requests.Response) -> str:
+def _reason(response: requests.Response, body: bytes) -> str:
     """What the service itself says about a failure, shortened."""
     try:
-        return str(response.json()["reason"])[:200]
-    except (requests.JSONDecodeError, KeyError, TypeError):
+        return str(json.loads(body)["reason"])[:200]
+    except (ValueError, KeyError, TypeError):
         return response.reason or "no reason given"
 
 
