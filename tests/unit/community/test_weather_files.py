@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -148,6 +149,26 @@ def test_other_cells_share_the_clear_sky_index_of_the_site() -> None:
     index = sky.ghi_w_m2 / sun.ghi_w_m2
     assert index[0] == pytest.approx(index[1])
     assert sky.ghi_w_m2[0] != sky.ghi_w_m2[1]
+
+
+@pytest.mark.parametrize(
+    ("longitudes", "told"),
+    [
+        ([-79.95, -66.0], None),
+        ([-79.95, -60.0], "1 of 2 places of the community are more than 15 degrees of longitude"),
+        ([170.0, -79.95, 51.0], "2 of 3 places .* from its own \\(-79.95\\), up to 131;"),
+    ],
+)
+def test_households_far_from_the_file_are_told_once(
+    caplog: pytest.LogCaptureFixture, longitudes: list[float], told: str | None
+) -> None:
+    weather = open_weather(f"file:{TMY3}", seed=1)
+    first = tick_index(datetime(2023, 6, 21, 17, tzinfo=UTC))
+    for tick in (first, first + 1):
+        weather.sky(tick, sun_at(tick, np.full(len(longitudes), 36.1), np.array(longitudes)))
+    assert len(caplog.messages) == (told is not None)
+    if told:
+        assert re.search(told, caplog.messages[0])
 
 
 def test_no_panel_is_lit_by_a_sun_that_only_the_file_sees(rows: np.ndarray, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,11 +23,15 @@ from solar_model.community.weather.tables import COLUMNS, day_of_common_year
 from solar_model.errors import InputError, WeatherError
 from solar_model.ticks import TICKS_PER_DAY, tick_index, tick_start
 
+log = logging.getLogger(__name__)
+
 # Of global and beam light together. Sound files lose up to 0.4 %; with a zone that is an hour off
 # they lose 1.1 to 5.5 %, with two hours 6 to 15 %.
 MAX_LOST_LIGHT = 0.01
 # As many days as tell those apart; more would only make opening slower.
 _DAYS_LOOKED_AT = 23
+# An hour of the sun.
+FAR_DEG = 15.0
 _COMMON_YEAR = tick_index(datetime(2023, 1, 1, tzinfo=UTC))
 
 
@@ -69,6 +74,7 @@ class TypicalYear:
             )
         self._file = _read_once(str(self._path), self._sha256)
         self._site = None if self._file.site is None else location_cells(*self._file.site)[:2]
+        self._looked_for_far_cells = False
 
     @property
     def name(self) -> str:
@@ -88,6 +94,9 @@ class TypicalYear:
                 f"weather file {self._path} has no weather for {start:%d %B %H:%M} "
                 f"(UTC{file.utc_offset_ticks / 4:+g})"
             )
+        if not self._looked_for_far_cells:  # they are the same at every tick of a run
+            self._looked_for_far_cells = True
+            self._warn_of_far_cells(sun)
         ghi, dni, dhi, temp_air, wind_speed = row.tolist()
         return Sky(
             *follow_clear_sky(
@@ -100,6 +109,20 @@ class TypicalYear:
             temp_air_c=over_cells(sun, temp_air),
             wind_speed_m_s=over_cells(sun, wind_speed),
         )
+
+    def _warn_of_far_cells(self, sun: Sun) -> None:
+        """The file's rows are taken at the same instant everywhere, its nights included."""
+        if self._site is None:
+            return
+        east_deg = np.abs((sun.longitude_deg - self._site[1] + 180.0) % 360.0 - 180.0)
+        far = int((east_deg > FAR_DEG).sum())
+        if far:
+            log.warning(
+                "weather file %s: %d of %d places of the community are more than %g degrees of "
+                "longitude from its own (%g), up to %.0f; there its mornings and nights come at "
+                "the wrong time and light is lost. Use a weather file of their region.",
+                *(self._path, far, len(east_deg), FAR_DEG, self._site[1][0], east_deg.max()),
+            )
 
     def record(self) -> dict[str, str]:
         """The path, and the checksum that holds the file to it."""
