@@ -3,169 +3,29 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from tests.unit.community.open_meteo_server import (
+    LONG_AGO,
+    RECENT,
+    Answer,
+    OpenMeteoServer,
+    changed,
+    slow,
+    status,
+    sun_over,
+    trickling,
+)
 
-from solar_model.community.sun import Sun, sun_at
 from solar_model.community.weather import open_weather
 from solar_model.community.weather.open_meteo import OpenMeteo
 from solar_model.errors import WeatherError
 from solar_model.settings import settings
-from solar_model.ticks import tick_index
-
-VARIABLES = {
-    "shortwave_radiation": 0.0,
-    "direct_normal_irradiance": 1.0,
-    "diffuse_radiation": 2.0,
-    "temperature_2m": 10.0,
-    "wind_speed_10m": 4.0,
-}
-RECENT = datetime.now(tz=UTC).replace(hour=12, minute=15, second=0, microsecond=0)
-UNITS = {
-    "time": "iso8601",
-    "shortwave_radiation": "W/m²",
-    "direct_normal_irradiance": "W/m²",
-    "diffuse_radiation": "W/m²",
-    "temperature_2m": "°C",
-    "wind_speed_10m": "m/s",
-}
-LONG_AGO = datetime(2020, 6, 21, 12, 15, tzinfo=UTC)
-Reply = tuple[int, bytes, dict[str, str]]
-Answer = Callable[[dict[str, str]], Reply]
-
-
-def stamps(first: datetime, last: datetime, step: timedelta) -> list[str]:
-    count = int((last - first) / step) + 1
-    return [f"{first + at * step:%Y-%m-%dT%H:%M}" for at in range(count)]
-
-
-def block(times: list[str], latitude: float) -> dict[str, Any]:
-    """Values that tell where and when they are for: GHI is the minute of the day."""
-    minutes = [60.0 * int(stamp[11:13]) + int(stamp[14:16]) for stamp in times]
-    values = {name: [offset + abs(latitude)] * len(times) for name, offset in VARIABLES.items()}
-    return {"time": times, **values, "shortwave_radiation": minutes}
-
-
-def good(query: dict[str, str]) -> Reply:
-    """What the service answers to a right question: JSON of one place, or a list of several."""
-    where = [[float(one) for one in query[name].split(",")] for name in ("latitude", "longitude")]
-    if "minutely_15" in query:
-        first = datetime.fromisoformat(query["start_minutely_15"])
-        last = datetime.fromisoformat(query["end_minutely_15"])
-        name, times = "minutely_15", stamps(first, last, timedelta(minutes=15))
-    else:
-        first = datetime.fromisoformat(query["start_date"])
-        last = datetime.fromisoformat(query["end_date"]) + timedelta(hours=23)
-        name, times = "hourly", stamps(first, last, timedelta(hours=1))
-    places = [
-        {
-            "latitude": latitude + 0.06,  # the middle of the model's cell
-            "longitude": longitude - 0.11,
-            "utc_offset_seconds": 0,
-            f"{name}_units": UNITS,
-            name: block(times, latitude),
-        }
-        for latitude, longitude in zip(*where, strict=True)
-    ]
-    return 200, json.dumps(places if len(places) > 1 else places[0]).encode(), {}
-
-
-def status(code: int, reason: str = "try later", retry_after: str | None = None) -> Answer:
-    body = json.dumps({"error": True, "reason": reason}).encode()
-    headers = {} if retry_after is None else {"Retry-After": retry_after}
-    return lambda _: (code, body, headers)
-
-
-def changed(change: Callable[[dict[str, Any]], None]) -> Answer:
-    def answer(query: dict[str, str]) -> Reply:
-        code, body, headers = good(query)
-        table = json.loads(body)
-        change(table)
-        return code, json.dumps(table).encode(), headers
-
-    return answer
-
-
-def slow(query: dict[str, str]) -> Reply:
-    time.sleep(0.6)
-    return good(query)
-
-
-class Trickle(bytes):
-    """A body that comes byte by byte, each well within the time for an answer."""
-
-
-def trickling(query: dict[str, str]) -> Reply:
-    code, body, headers = good(query)
-    return code, Trickle(body), headers
-
-
-class OpenMeteoServer(ThreadingHTTPServer):
-    """Answers with ``script``, one after the other, then well; remembers what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script: list[Answer] = []
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.asked_at: list[float] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: OpenMeteoServer
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        self.server.asked.append((parts.path, query))
-        self.server.asked_at.append(time.monotonic())
-        answer = self.server.script.pop(0) if self.server.script else good
-        code, body, headers = answer(query)
-        self.send_response(code)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if not isinstance(body, Trickle):
-            self.wfile.write(body)
-            return
-        try:
-            for one in body:
-                self.wfile.write(bytes([one]))
-                time.sleep(0.1)
-        except OSError:  # nobody listens any more
-            pass
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[OpenMeteoServer]:
-    with OpenMeteoServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture
-def weather(server: OpenMeteoServer) -> OpenMeteo:
-    return OpenMeteo(server.url, pause_s=0.02, answer_timeout_s=0.3)
-
-
-def sun_over(when: datetime, latitudes: list[float], longitude: float = 13.4) -> tuple[int, Sun]:
-    tick = tick_index(when)
-    return tick, sun_at(tick, np.array(latitudes), np.full(len(latitudes), longitude))
 
 
 def test_a_tick_takes_the_mean_that_ends_with_it(weather: OpenMeteo) -> None:
@@ -291,99 +151,6 @@ def test_a_refusal_is_not_repeated(server: OpenMeteoServer, weather: OpenMeteo) 
     with pytest.raises(WeatherError, match="refused the request: HTTP 400, Latitude must be"):
         weather.sky(*sun_over(RECENT, [52.5]))
     assert len(server.asked) == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda table: table.pop("minutely_15"), "neither minutely_15 nor hourly"),
-        (lambda table: table["minutely_15"].pop("diffuse_radiation"), "lacks diffuse_radiation"),
-        (lambda table: table["minutely_15"]["time"].pop(), "uneven"),
-        (lambda table: table["minutely_15"].update(time=None), "no lists"),
-        (
-            lambda table: table["minutely_15"].update(time=[["2001-01-01"]] * 96),
-            "no usable shortwave_radiation",
-        ),
-        (
-            lambda table: table["minutely_15"].update(diffuse_radiation=[None] * 96),
-            r"no usable diffuse_radiation for .*12:30 UTC at \(52.5, 13.5\): None",
-        ),
-        (
-            lambda table: table["minutely_15"].update(temperature_2m=["warm"] * 96),
-            "no usable temperature_2m",
-        ),
-        (
-            lambda table: table["minutely_15"].update(wind_speed_10m=[-999.0] * 96),
-            "no usable wind_speed_10m",
-        ),
-        (
-            lambda table: table["minutely_15"].update(wind_speed_10m=[True] * 96),
-            "no usable wind_speed_10m for .*: True",
-        ),
-        (
-            lambda table: table["minutely_15_units"].update(temperature_2m="°F"),
-            "temperature_2m in '°F' instead of '°C'",
-        ),
-        (
-            lambda table: table["minutely_15_units"].update(wind_speed_10m="km/h"),
-            "wind_speed_10m in 'km/h' instead of 'm/s'",
-        ),
-        (
-            lambda table: table["minutely_15_units"].update(time="unixtime"),
-            "time in 'unixtime' instead of 'iso8601'",
-        ),
-        (lambda table: table.pop("minutely_15_units"), "time in None instead of 'iso8601'"),
-        (
-            lambda table: table.update(utc_offset_seconds=36_000),
-            "times 36000 s ahead of UTC instead of 0",
-        ),
-        (
-            lambda table: table.update(latitude=-33.0, longitude=151.0),
-            r"the place \(-33.0, 151.0\) instead of \(52.5, 13.5\)",
-        ),
-        (lambda table: table.pop("longitude"), "the place .* instead of"),
-        (
-            lambda table: table["minutely_15"].update(time=["2001-01-01T00:00"] * 96),
-            "no usable shortwave_radiation",
-        ),
-    ],
-    ids=[
-        "no block",
-        "no variable",
-        "uneven",
-        "null column",
-        "nested",
-        "nulls",
-        "text",
-        "sentinel",
-        "true",
-        "Fahrenheit",
-        "km/h",
-        "seconds",
-        "no units",
-        "another zone",
-        "another place",
-        "no place",
-        "another day",
-    ],
-)
-def test_an_answer_that_cannot_be_used_is_no_weather(
-    server: OpenMeteoServer,
-    weather: OpenMeteo,
-    change: Callable[[dict[str, Any]], None],
-    message: str,
-) -> None:
-    server.script = [changed(change)]
-    with pytest.raises(WeatherError, match=message):
-        weather.sky(*sun_over(RECENT, [52.5]))
-
-
-def test_an_answer_for_other_places_is_no_weather(
-    server: OpenMeteoServer, weather: OpenMeteo
-) -> None:
-    server.script = [lambda query: good(query | {"latitude": "52.5", "longitude": "13.5"})]
-    with pytest.raises(WeatherError, match="answered for 1 places, 2 were asked for"):
-        weather.sky(*sun_over(RECENT, [52.5, 53.0]))
 
 
 def test_nobody_there_is_no_weather() -> None:
