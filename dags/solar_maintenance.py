@@ -8,7 +8,7 @@ refuses everything else.
 | task | what it does | when it fails |
 |---|---|---|
 | `make_days_ahead` | makes the partitions of the next 7 days | the database is away, or a cycle held a lock too long (both retried) |
-| `back_up` | writes `backup_energy_data_YYYYMMDD.sql` of every day that is over, into `SOLAR_BACKUP_DIR`; where a day changed since, `….2.sql` beside it, and so on | the disk is full or cannot be written |
+| `back_up` | writes `backup_energy_data_YYYYMMDD.sql` of every day that is over, into `SOLAR_BACKUP_DIR`; where a day changed since, `….2.sql` beside it, and so on | the disk is full or cannot be written; somebody reads `energy_data` for so long that a meter's day cannot have its partition (retried) |
 | `drop_old_days` | drops days older than `SOLAR_DATA_RETENTION`, their backups checked byte by byte, or another one made | as above; or rows of an old day changed in that moment (the next night gets it) |
 | `remove_old_pages` | removes pages of validations older than `SOLAR_LOG_RETENTION`; what they found stays | the database is away (retried) |
 | `remove_old_files` | removes logs older than `SOLAR_LOG_RETENTION`, `simulation_log_*.log` among them, and exchanged files older than `SOLAR_EXCHANGE_RETENTION` | an exchange is away (retried) |

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
-from urllib3.util.retry import Retry
 
 from solar_model.signatures import SIGNATURE_HEADER, sign
 
 _TIME_LIMIT_S = (3, 10)
-
-# On each retry it warns with the whole URL, which may hold a token.
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+_PAUSES_S = (0.5, 1.0, 2.0)
+# Answers that may be others in a moment; None is no answer.
+_PASSING = (None, 429, 500, 502, 503, 504)
 
 
 def deliver(
@@ -45,32 +43,35 @@ def deliver(
     headers = {"Content-Type": "application/json"}
     if secret is not None:
         headers[SIGNATURE_HEADER] = sign(body, secret)
-    retry = Retry(
-        total=3,
-        backoff_factor=0.5,
-        backoff_jitter=0.25,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=None,
-        respect_retry_after_header=False,  # it may ask for hours
-        raise_on_status=False,
-    )
+    for pause_s in (*_PAUSES_S, None):
+        status, problem = _post(url, body, headers, ca_file)
+        if problem is None or pause_s is None or status not in _PASSING:
+            break
+        time.sleep(pause_s)
+    return problem
+
+
+def _post(
+    url: str, body: bytes, headers: dict[str, str], ca_file: str | None
+) -> tuple[int | None, str | None]:
+    """The status of the answer, None without one; and what is wrong."""
     try:
-        with requests.Session() as session:
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retry))
-            answer = session.post(
-                url,
-                data=body,
-                headers=headers,
-                timeout=_TIME_LIMIT_S,
-                verify=ca_file or True,
-                allow_redirects=False,  # a message that is sent on is an empty GET elsewhere
-                stream=True,  # what it answers is not read, however long it is
-            )
-            answer.close()
+        answer = requests.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=_TIME_LIMIT_S,
+            verify=ca_file or True,
+            allow_redirects=False,  # a message that is sent on is an empty GET elsewhere
+            stream=True,  # what it answers is not read, however long it is
+        )
+        answer.close()
     except (requests.RequestException, HTTPError, ValueError) as error:
         # the type only: the message repeats the URL, which may hold a token
-        return f"the webhook cannot be reached ({type(error).__name__})"
-    if answer.is_redirect:
-        return f"the webhook answered {answer.status_code}: name the address that it leads to"
-    return None if answer.ok else f"the webhook answered {answer.status_code} {answer.reason}"
+        return None, f"the webhook cannot be reached ({type(error).__name__})"
+    status = answer.status_code
+    if status < 300:
+        return status, None
+    if status < 400:
+        return status, f"the webhook answered {status}: name the address that it leads to"
+    return status, f"the webhook answered {status} {answer.reason}"

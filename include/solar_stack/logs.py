@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-LONG_BYTES = 100_000_000
+from solar_model.settings import LONG_LOG_BYTES
+
 END_BYTES = 100_000
 
 
@@ -31,5 +32,5 @@ def last_lines(log: Path, lines: int, since: int = 0) -> str:
 
 def begin_long_one_anew(log: Path) -> None:
     """Move a long log to ``NAME.1``, in place of what is there; nobody may be writing to it."""
-    if log.exists() and log.stat().st_size > LONG_BYTES:
+    if log.exists() and log.stat().st_size > LONG_LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))

@@ -52,6 +52,7 @@ class State:
         self.airflow = self.home / "airflow"
         self.logs = self.home / "logs"
         self.processes = self.home / "processes"
+        self._data = [self.home / name for name in ("exchange", "work", "backups", "runner")]
 
     def make(self) -> None:
         """Make the folders; what is in them is of no interest to other users of the machine.
@@ -62,10 +63,10 @@ class State:
             When the place cannot be written.
         """
         try:
-            # the Postgres of root has a user of its own, who must get through
-            self.home.mkdir(0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
-            for folder in (self.home, self.airflow, self.logs, self.processes):
-                folder.mkdir(0o700, exist_ok=True)
+            self.home.mkdir(parents=True, exist_ok=True)
+            for folder in (self.airflow, self.logs, self.processes, *self._data):
+                folder.mkdir(exist_ok=True)
+                folder.chmod(0o700)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError(f"{folder} belongs to the user {folder.owner()}")
         except OSError as error:

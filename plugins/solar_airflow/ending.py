@@ -115,7 +115,9 @@ def record_failure(context: Context) -> None:
     index = getattr(task, "map_index", -1)
     shard = index if index >= 0 else None
     error = f"{task.task_id}: {context.get('exception')}"
-    _record(context["run_id"], error, shard=shard, again=True)
+    # what comes after the cycle has failed does not hide why
+    again = task.task_id not in ("notify", "clean_up")
+    _record(context["run_id"], error, shard=shard, again=again)
 
 
 def record_timeout(context: Context) -> None:

@@ -21,14 +21,15 @@ Connection = psycopg.Connection[Any]
 _ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
 
 # The last tick before this one that has rows: an outage does not reset the batteries, nor does one
-# of other shards. A tick that was to be split otherwise, and failed, has those of before.
+# of other shards. A tick that was run again, to be split otherwise, and failed has those of before,
+# though the ledger counts none; to look at the rows themselves takes long.
 _LAST_TICK = """
 SELECT tick FROM simulation_runs
 WHERE tick < %(tick)s
 GROUP BY tick
 HAVING bool_and(rows_inserted IS NOT NULL)
-    OR (%(shards)s > 1 OR bool_and(rows_inserted IS NULL))
-    AND EXISTS (
+    OR bool_or(rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
+    OR bool_or(attempt > 1) AND (%(shards)s > 1 OR bool_and(rows_inserted IS NULL)) AND EXISTS (
         SELECT FROM energy_data
         WHERE "timestamp" = tick AND source = 'SIMULATION'
           AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
@@ -51,9 +52,11 @@ WHERE source = 'SIMULATION'
 _STATES_SET_ASIDE = """
 SELECT count(*), string_agg(user_id || ',' || state, E'\\n')
 FROM (
-    SELECT DISTINCT household->>'user_id' AS user_id, household->>'battery_soc_kwh' AS state
+    SELECT DISTINCT ON (household->>'user_id')
+        household->>'user_id' AS user_id, household->>'battery_soc_kwh' AS state
     FROM quarantine JOIN simulation_runs AS run ON run.id = simulation_run_id
     WHERE tick = %(last)s AND released_at IS NULL
+    ORDER BY household->>'user_id', quarantine.id DESC
 ) AS held
 WHERE state IS NOT NULL
   AND (%(shards)s = 1 OR solar_shard(user_id, %(shards)s) = %(shard)s)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.days import ROWS, fill, restore, rows
 
 from solar_model.pipeline.housekeeping import back_up_days, drop_old_days
-from solar_model.pipeline.housekeeping.backups import back_up, holds
+from solar_model.pipeline.housekeeping.backups import back_up, file_name, holds
 from solar_model.pipeline.housekeeping.partitions import days
 from solar_model.settings import Settings, load_settings
 
@@ -160,3 +160,30 @@ def test_a_day_that_comes_back_with_as_many_rows_is_backed_up(connection, config
         assert back_up_days(connection, config, NOW).startswith("1 of 1")
         files(config, OLD, count)
         drop_old_days(connection, config, NOW)
+
+
+def test_a_damaged_backup_is_kept_aside_and_the_day_can_be_restored(connection, database, config):
+    fill(connection, YESTERDAY)
+    back_up_days(connection, config, NOW)
+    [first] = files(config, YESTERDAY, 1)
+    content = bytearray(first.read_bytes())
+    content[-200:-198] = b"\t\t"
+    first.write_bytes(content)
+    add_meter(connection, YESTERDAY)
+    now = rows(connection)
+    back_up_days(connection, config, NOW)
+    damaged = first.with_name(f"{first.name}.damaged")
+    assert damaged.read_bytes() == content
+    connection.execute("TRUNCATE energy_data")
+    connection.commit()
+    restore(database, first.with_name(file_name(YESTERDAY, 2)))
+    assert rows(connection) == now
+
+
+def test_days_before_the_year_1000_have_files_of_their_own(connection, config):
+    for hour in (10, 11):
+        add_meter(connection, date(1, 1, 1), hour)
+        back_up_days(connection, config, NOW)
+        drop_old_days(connection, config, NOW)
+    names = {path.name for path in config.backup_folder.iterdir()}
+    assert names == {"backup_energy_data_00010101.sql", "backup_energy_data_00010101.2.sql"}

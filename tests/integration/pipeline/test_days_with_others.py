@@ -106,3 +106,19 @@ def test_a_row_that_is_being_written_moves_into_the_new_partition_of_its_day(
     assert connection.execute("SELECT tableoid::regclass::text FROM energy_data").fetchall() == [
         ("energy_data_20240301",)
     ]
+
+
+def test_who_reads_for_long_keeps_no_day_from_being_backed_up(
+    connection, other, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "100ms")
+    config = load_settings(home=tmp_path)
+    fill(connection, OLD)
+    connection.execute(LATE.replace("2024-03-01", "2024-02-01"))
+    connection.commit()
+    other.execute("SELECT count(*) FROM energy_data")
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        back_up_days(connection, config, NOW)
+    assert holds(connection, OLD, config.backup_folder)
+    other.rollback()
+    assert back_up_days(connection, config, NOW).startswith("1 of 2")

@@ -129,6 +129,22 @@ def test_nobody_is_missed_while_shards_are_at_work(connection):
     assert "1 households are neither" in check(connection, "coverage").words
 
 
+def test_a_shard_that_fails_for_hours_is_missed(connection):
+    for quarters in range(8):
+        tick = TICK - quarters * timedelta(minutes=15)
+        for shard in (0, 1):
+            name = f"scheduled__{tick}"
+            run = runs.start(
+                connection, tick=tick, airflow_run_id=name, seed=1, shard=shard, shards=2
+            )
+            runs.record(connection, run, households_queried=50)
+            if shard == 0:
+                runs.record(connection, run, status="completed", rows_inserted=50)
+            else:
+                runs.fail(connection, name, "the disk is full", shard=1)
+    assert "50 households are neither" in check(connection, "coverage").words
+
+
 def test_nobody_is_missed_when_a_tick_is_run_again_in_vain(connection):
     cycle(connection, TICK, rows_inserted=97, households_quarantined=3)
     run_id = runs.start(connection, tick=TICK, airflow_run_id="manual__again", seed=1)

@@ -237,6 +237,18 @@ def test_a_household_that_broke_the_contract_finds_its_battery_as_it_was(backend
     assert (rows[held.lower()]["battery_soc_kwh"], quarantined) == (7.5, 0)
 
 
+def test_who_was_set_aside_twice_in_a_tick_has_one_state(backend, tmp_path):
+    served, held = add(backend), add(backend)
+    store(backend, TICK - QUARTER, {served: 3.0})
+    run_id = cycle(backend, tmp_path, tick=TICK - QUARTER).run_id
+    for stage, state in ((quarantine.RESULTS, 5.0), (quarantine.INPUT, 7.5)):
+        row = {"user_id": held, "timestamp": TICK - QUARTER, "reasons": ["x"], "raw": "{}"}
+        left = json.dumps({"user_id": held, "battery_soc_kwh": state})
+        quarantine.store(backend, run_id, stage, pl.DataFrame([row | {"household": left}]))
+    rows, quarantined, *_ = take(backend, tmp_path)
+    assert (rows[held]["battery_soc_kwh"], quarantined, len(rows)) == (7.5, 0, 2)
+
+
 def test_of_a_long_day_only_the_tick_before_is_read(backend, tmp_path):
     users = [str(uuid4()) for _ in range(2000)]
     [(partition,)] = backend.execute("SELECT energy_data_partition(%s)", (TICK.date(),)).fetchall()

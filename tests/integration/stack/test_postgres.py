@@ -184,7 +184,7 @@ def test_a_long_log_is_begun_anew_at_the_next_start(server, monkeypatch):
     assert server.log.read_bytes().startswith(before)
     assert not kept.exists()
     server.stop()
-    monkeypatch.setattr(logs, "LONG_BYTES", len(before))
+    monkeypatch.setattr(logs, "LONG_LOG_BYTES", len(before))
     server.start()
     assert kept.read_bytes().startswith(before)
     assert not server.log.read_bytes().startswith(before)

@@ -39,8 +39,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.headers, body))
-        self.send_response(self.server.statuses.pop(0))
-        self.send_header("Location", "/elsewhere")
+        status = self.server.statuses.pop(0)
+        self.send_response(status)
+        if status > 300:
+            self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0" if self.server.over.is_set() else "1")
         self.end_headers()
         self.server.over.wait()
@@ -88,13 +90,14 @@ def test_a_receiver_that_refuses_is_not_asked_again(receiver):
     assert len(receiver.requests) == 1
 
 
-@pytest.mark.parametrize("receiver", [[301], [307]], indirect=True)
+@pytest.mark.parametrize("receiver", [[300], [301], [307]], indirect=True)
 def test_a_receiver_that_sends_on_has_not_received(receiver):
     problem = notify(MESSAGE, load_settings(notify_url=receiver.url))
     assert "name the address" in problem
     assert len(receiver.requests) == 1
 
 
+@pytest.mark.parametrize("receiver", [[200], [503, 200]], indirect=True)
 def test_an_answer_that_does_not_end_is_not_waited_for(receiver):
     receiver.over.clear()
     assert notify(MESSAGE, load_settings(notify_url=receiver.url)) is None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
@@ -83,10 +85,15 @@ class Teller:
             return None
         try:
             self.config.work_dir.mkdir(parents=True, exist_ok=True)
-            with self._note.open("x") as note:
-                json.dump({"begun_at": begun_at.isoformat(), "problem": problem}, note)
+            # whole or not there: many may tell at the same moment
+            draft = self._note.with_suffix(f".{uuid4().hex}")
+            try:
+                draft.write_text(json.dumps({"begun_at": begun_at.isoformat(), "problem": problem}))
+                os.link(draft, self._note)
+            finally:
+                draft.unlink(missing_ok=True)
         except FileExistsError:
-            return None  # somebody does at this moment
+            return None
         except OSError as error:  # better told more than once than never
             log.warning("Nobody will know that the outage was told: %s", error)
         trouble = self._post_outage(begun_at, problem, over=False)
@@ -114,7 +121,7 @@ class Teller:
         try:
             note: dict[str, str] = json.loads(self._note.read_text())
         except ValueError:
-            self._note.unlink()  # it was broken off: nobody was told
+            self._note.unlink(missing_ok=True)  # it was broken off: nobody was told
         except OSError:
             pass
         else:

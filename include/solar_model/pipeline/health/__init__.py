@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 from typing import Any
 
 import psycopg
@@ -83,7 +84,13 @@ def health_of(info: str, config: Settings | None = None) -> Health:
     """Health by the database behind a connection string; without it, nobody is served."""
     try:
         with connect(info, time_limit=TIME_LIMIT) as connection:
-            return health(connection, config=config)
+            # the limit of the connection is for each of many questions
+            clock = Timer(TIME_LIMIT.total_seconds(), connection.cancel)
+            clock.start()
+            try:
+                return health(connection, config=config)
+            finally:
+                clock.cancel()
     except psycopg.errors.QueryCanceled:
         problem = f"the database took longer than {TIME_LIMIT.total_seconds():.0f} s to answer"
     except psycopg.OperationalError as error:

@@ -54,12 +54,14 @@ SELECT max(tick) FROM simulation_runs WHERE rows_inserted IS NOT NULL AND tick <
 
 _LATEST = f"{_TICKS} AND tick = ({_NEWEST_ROWS}) GROUP BY tick"
 
-# While a tick is worked on, or run again in vain, what it asked for and what it stored are of
-# different attempts, or of different shards.
+# While a tick is worked on, what it asked for and what it stored are of different shards; when it
+# was run again in vain, of different attempts. A shard that failed has stored nothing, and counts.
 _NEWEST_WHOLE = """
 SELECT tick FROM simulation_runs WHERE tick <= %(now)s
 GROUP BY tick
-HAVING bool_and(status::text IN ('completed', 'degraded')) AND count(*) = max(shards)
+HAVING count(*) = max(shards) AND bool_or(rows_inserted IS NOT NULL)
+    AND bool_and(status::text IN ('completed', 'degraded')
+        OR status::text = 'failed' AND rows_inserted IS NULL)
 ORDER BY tick DESC LIMIT 1
 """
 
@@ -146,7 +148,7 @@ class Ledger:
     latest : Tick or None
         The newest tick with rows, however old.
     whole : Tick or None
-        The newest tick that has ended well, with all its shards.
+        The newest tick with rows that has ended with all its shards.
     today_kwh : float
         Generated since midnight UTC.
     timings : tuple of Timing

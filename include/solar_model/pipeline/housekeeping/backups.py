@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -68,13 +69,20 @@ COPY (
 def back_up_days(connection: Connection, config: Settings, now: datetime) -> str:
     """Back up every day that is over and not backed up as it is; says how many."""
     today = now.astimezone(UTC).date()
-    partitions.make_past_days(connection, today)
     over = [day for day in partitions.days(connection) if day < today]
-    due = [day for day in over if not _is_current(connection, day, config.backup_folder)]
+    made = _back_up_due(connection, config, over)
+    # afterwards: who reads the table at this moment may keep a partition from being made
+    late = partitions.make_past_days(connection, today)
+    made += _back_up_due(connection, config, late)
+    return f"{made} of {len(over) + len(late)} days backed up to {config.backup_folder}"
+
+
+def _back_up_due(connection: Connection, config: Settings, days: Sequence[date]) -> int:
+    due = [day for day in days if not _is_current(connection, day, config.backup_folder)]
     for number, day in enumerate(due, 1):
         rows = back_up(connection, day, config.backup_folder)
         log.info("%s: %s rows (%d of %d)", day, f"{rows:,}", number, len(due))
-    return f"{len(due)} of {len(over)} days backed up to {config.backup_folder}"
+    return len(due)
 
 
 def back_up(connection: Connection, day: date, folder: Path) -> int:
@@ -85,6 +93,7 @@ def back_up(connection: Connection, day: date, folder: Path) -> int:
     TransferError
         When the file does not hold the rows that the database counts.
     """
+    _put_aside_damaged(connection, day, folder)
     last = _last_number(connection, day, folder)
     target = folder / file_name(day, last + 1)
     changes = _changes(connection, day)  # before the rows: what is written meanwhile counts as new
@@ -139,7 +148,26 @@ def holds(connection: Connection, day: date, folder: Path) -> bool:
 def file_name(day: date, number: int = 1) -> str:
     """``backup_energy_data_YYYYMMDD.sql`` of a day, ``….2.sql`` of its second backup, and so on."""
     suffix = f".{number}.sql" if number > 1 else ".sql"
-    return f"backup_energy_data_{day:%Y%m%d}{suffix}"
+    return f"{_stem(day)}{suffix}"
+
+
+def _stem(day: date) -> str:
+    # strftime writes years before 1000 with fewer digits on some systems
+    return f"backup_energy_data_{day.isoformat().replace('-', '')}"
+
+
+def _put_aside_damaged(connection: Connection, day: date, folder: Path) -> None:
+    """Rename the last backup where its bytes have changed: psql would stop at it."""
+    with connection.transaction():
+        known = connection.execute(
+            "SELECT file, sha256 FROM backups WHERE day = %s", (day,)
+        ).fetchone()
+    if known is None:
+        return
+    file = folder / Path(known[0]).name
+    if file.is_file() and sha256_of(file) != known[1]:
+        log.warning("%s is damaged: kept as %s.damaged", file, file.name)
+        file.replace(file.with_name(f"{file.name}.damaged"))
 
 
 def _last_number(connection: Connection, day: date, folder: Path) -> int:
@@ -147,7 +175,7 @@ def _last_number(connection: Connection, day: date, folder: Path) -> int:
     with connection.transaction():
         known = connection.execute("SELECT file FROM backups WHERE day = %s", (day,)).fetchall()
     names = [Path(file).name for (file,) in known]
-    names += [path.name for path in folder.glob(f"backup_energy_data_{day:%Y%m%d}*.sql")]
+    names += [path.name for path in folder.glob(f"{_stem(day)}*.sql")]
     # a copy that somebody made by hand has another name, and does not count
     ours = [found for found in map(_NAME.fullmatch, names) if found]
     return max((int(found[1] or 1) for found in ours), default=0)

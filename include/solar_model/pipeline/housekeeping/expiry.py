@@ -15,10 +15,7 @@ import psycopg
 from solar_model.errors import SolarModelError, TransferError
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import Patience, open_exchange
-from solar_model.settings import Settings
-
-# A component of Airflow writes its log from its start to its end, which may be months.
-LONG_LOG_BYTES = 100_000_000
+from solar_model.settings import LONG_LOG_BYTES, Settings
 
 
 def remove_old_exchange_files(config: Settings, connections: Lookup) -> str:

@@ -45,13 +45,14 @@ def make_days_ahead(connection: Connection, config: Settings, now: datetime) -> 
     return f"{len(made)} partitions made, up to {wanted[-1]}"
 
 
-def make_past_days(connection: Connection, today: date) -> None:
+def make_past_days(connection: Connection, today: date) -> list[date]:
     """Make the partitions of past days for which only a meter has rows, so that they end, too."""
     bounds = [datetime.combine(day, time.min, UTC) for day in (date.min, today)]
     with connection.transaction():
-        found = connection.execute(_PAST_WITHOUT_PARTITION, bounds).fetchall()
-    for (day,) in found:
+        found = [day for (day,) in connection.execute(_PAST_WITHOUT_PARTITION, bounds)]
+    for day in found:
         _make(connection, day)
+    return found
 
 
 def _make(connection: Connection, day: date) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -193,6 +194,14 @@ def test_a_note_of_an_outage_that_was_broken_off_keeps_nobody_silent(teller, pos
     assert teller.tell_outage("connection refused") is None
     assert teller.tell_outage("connection refused") is None
     assert len(post.mails) == 1
+
+
+def test_many_who_tell_of_an_outage_at_once_are_one_mail(teller, post):
+    with ThreadPoolExecutor(16) as crowd:
+        told = list(crowd.map(teller.tell_outage, ["connection refused"] * 64))
+    assert set(told) == {None}
+    assert len(post.mails) == 1
+    assert [path.name for path in teller.config.work_dir.iterdir()] == ["database-is-away.json"]
 
 
 def test_an_outage_is_told_where_nothing_can_be_noted(teller, post, tmp_path):
