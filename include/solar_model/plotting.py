@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,11 @@ from solar_model.errors import InputError
 from solar_model.ticks import TICK, TICK_HOURS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+# The shape of a day cannot be seen in a longer span.
+_LONGEST_BY_TICK = timedelta(days=31)
 
 # The stack, from the axis up: three ways to serve the load, then two uses of what is left.
 _LAYERS = {
@@ -38,7 +43,8 @@ def plot_results(results: pl.DataFrame, user_id: str | None = None) -> Figure:
     -------
     matplotlib.figure.Figure
         Upper part: what served the load (stacked up to the line of consumption) and, on top,
-        what the sun gave beyond it [kW]. Lower part: energy in the batteries [kWh].
+        what the sun gave beyond it [kW]. Lower part: energy in the batteries [kWh]. Of more than
+        a month, the means of days.
 
     Raises
     ------
@@ -65,8 +71,17 @@ def plot_results(results: pl.DataFrame, user_id: str | None = None) -> Figure:
             - pl.col("grid_export_kwh")
         )
     )
+    width = TICK
+    if energy["timestamp"][-1] - energy["timestamp"][0] > _LONGEST_BY_TICK:
+        width = timedelta(days=1)
+        state_last = pl.col("battery_soc_kwh").last().alias("battery_soc_kwh")
+        flows = pl.selectors.float().exclude("battery_soc_kwh").mean()
+        energy = energy.group_by_dynamic("timestamp", every=width).agg(flows, state_last)
+        title += ", means of days"
+    # where a tick is missing, nothing is drawn
+    energy = energy.upsample("timestamp", every=width)
     # a tick lasts from its stamp to the next: draw steps, and close the last one
-    edges = [*energy["timestamp"], energy["timestamp"][-1] + TICK]
+    edges = [*energy["timestamp"], energy["timestamp"][-1] + width]
 
     def steps(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         values = energy[name].to_numpy()
@@ -116,6 +131,7 @@ def plot_certificates(certificates: pl.DataFrame) -> Figure:
 
     figure = Figure(figsize=(11, 7), layout="constrained")
     flows, residuals = figure.subplots(2, sharex=True, height_ratios=(2, 1))
+    certificates = certificates.upsample("tick", every=TICK)  # nothing where a tick is missing
     at = certificates["tick"].to_list()
     to_stores = certificates["stored_after_kwh"] - certificates["stored_before_kwh"]
     into = {
@@ -137,13 +153,15 @@ def plot_certificates(certificates: pl.DataFrame) -> Figure:
         colors=["#4d4d4d", "#f8e3a0", "#9bd3bb", "#c0392b"],
     )
     flows.axhline(0, color="black", linewidth=0.8)
-    flows.set(ylabel="Energy per tick [kWh]", title="Conservation of energy")
-    flows.legend(loc="upper left", ncols=4, frameon=False)
+    figure.suptitle("Conservation of energy")
+    flows.set(ylabel="Energy per tick [kWh]")
+    _legend_above(flows)
+    bound_each_kwh = certificates["bound_kwh"] / certificates["households"]
     lines = {
         "community": (certificates["residual_kwh"].abs(), "#3b8f6b", "-"),
-        "its bound": (certificates["bound_kwh"], "#3b8f6b", ":"),
+        "bound of the community": (certificates["bound_kwh"], "#3b8f6b", ":"),
         "worst household": (certificates["worst_residual_kwh"].abs(), "#8c8c8c", "-"),
-        "its bound ": (certificates["bound_kwh"] / certificates["households"], "#8c8c8c", ":"),
+        "bound of a household": (bound_each_kwh, "#8c8c8c", ":"),
     }
     for label, (values, colour, style) in lines.items():
         residuals.plot(
@@ -151,10 +169,14 @@ def plot_certificates(certificates: pl.DataFrame) -> Figure:
         )
     residuals.set_yscale("symlog", linthresh=1e-9)
     residuals.set(ylabel="Residual [kWh]", xlabel="UTC")
-    residuals.legend(loc="upper left", ncols=4, frameon=False)
+    _legend_above(residuals)
     dates = ConciseDateFormatter(residuals.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
     residuals.xaxis.set_major_formatter(dates)
     return figure
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=7, frameon=False)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from solar_model.community.battery import Flows
 from solar_model.community.households import Households
 from solar_model.community.model import Community
+from solar_model.community.weather.specs import files_in
 from solar_model.errors import InputError
 from solar_model.files import append_results, read_users
 from solar_model.manifest import Manifest
@@ -101,8 +102,7 @@ def run_simulation(
     site = settings()
     steps = _integer("steps", steps, least=1)
     seed = site.seed if seed is None else _integer("seed", seed)
-    if Path(output_file).resolve() == Path(input_file).resolve():
-        raise InputError("the results would replace their own input", file=output_file)
+    _check_places(input_file, output_file, weather)
     households = Households.from_frame(read_users(input_file), site)
     with Community(households, start_time, weather, seed) as community:
         first_tick = timestamp_text(community.now)
@@ -137,6 +137,23 @@ def run_simulation(
         sha256=manifest.sha256,
         seconds=time.perf_counter() - began,
     )
+
+
+def _check_places(input_file: Any, output_file: Any, weather: Any) -> None:
+    for name, place in (("input", input_file), ("output", output_file)):
+        if not isinstance(place, str | os.PathLike):
+            raise InputError(
+                f"the {name} is no path",
+                value=type(place).__name__,
+                expected="the name of a CSV file",
+                hint="Rows are written to one by solar_model.files.write_users",
+            )
+    target = Path(output_file).resolve()
+    if target.suffix in (".gz", ".zip", ".bz2", ".xz", ".zst"):
+        raise InputError("results are not compressed", file=target, expected="a name such as x.csv")
+    read = [Path(place) for place in (input_file, *files_in(weather))]
+    if target.exists() and any(place.exists() and target.samefile(place) for place in read):
+        raise InputError("the results would replace their own input", file=output_file)
 
 
 def _integer(name: str, value: Any, least: int | None = None) -> int:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from solar_model.cli import app
 from solar_model.files import read_results, read_users
+from solar_model.plotting import plot_results
 from solar_model.settings import PROJECT_ROOT
 
 PNG = b"\x89PNG"
@@ -130,3 +133,22 @@ def test_help_does_not_wait_for_the_model_s_libraries():
     ).stdout.split()
     assert "typer" in loaded
     assert not {"mesa", "numpy", "pandas", "pandera", "polars", "pvlib"} & set(loaded)
+
+
+def test_a_picture_shows_nothing_where_ticks_are_missing(day):
+    rows = read_results(day)
+    ticks = rows["timestamp"].unique().sort()
+    gap = rows.filter(pl.col("timestamp").is_in(ticks[1:3].implode()).not_())
+    drawn = [plot_results(part).axes[0].lines[0].get_ydata() for part in (rows, gap)]
+    assert len(drawn[0]) == len(drawn[1]) == 5
+    assert [bool(missing) for missing in np.isnan(drawn[1])] == [False, True, True, False, False]
+
+
+def test_a_picture_of_a_long_time_shows_days(day):
+    tick = read_results(day).filter(pl.col("timestamp") == pl.col("timestamp").min())
+    year = pl.concat(
+        tick.with_columns(pl.col("timestamp") + timedelta(days=number)) for number in range(365)
+    )
+    [load] = plot_results(year).axes[0].lines
+    assert len(load.get_ydata()) == 366
+    assert np.allclose(load.get_ydata(), tick["consumption_kwh"].sum() * 4)

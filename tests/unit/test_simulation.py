@@ -240,6 +240,23 @@ def test_results_replace_neither_their_input_nor_a_folder(users_csv):
     assert list(users_csv.parent.iterdir()) == [users_csv]
 
 
+@pytest.mark.parametrize("weather", ["file:{}", "stochastic,file:{}", '["file:{}", 0.5]'])
+def test_results_do_not_replace_the_weather_file(users_csv, weather):
+    file = users_csv.with_name("weather.csv")
+    file.write_text("whatever\n")
+    with pytest.raises(InputError, match="replace their own input"):
+        run_simulation(users_csv, file, start_time=START, weather=weather.format(file))
+    assert file.read_text() == "whatever\n"
+
+
+def test_what_is_no_place_for_results_is_told(users_csv):
+    with pytest.raises(InputError, match="the input is no path; found 'DataFrame'"):
+        run_simulation(read_users(users_csv), "results.csv", start_time=START)
+    with pytest.raises(InputError, match="results are not compressed"):
+        run_simulation(users_csv, users_csv.with_name("results.csv.gz"), start_time=START)
+    assert list(users_csv.parent.iterdir()) == [users_csv]
+
+
 def test_a_bad_input_file_leaves_an_earlier_output_alone(users_csv):
     output = simulate(users_csv)
     before = output.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,21 +9,26 @@ import typer
 
 from solar_model.cli import app
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-
 
 @app.command()
 def certificate(
     since: Annotated[
-        datetime | None, typer.Option(formats=_FORMATS, help="Ticks from this time on, UTC.")
+        str | None, typer.Option(help="Ticks from this time on, ISO 8601, UTC by default.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=_FORMATS, help="Ticks before this time, UTC.")
+        str | None, typer.Option(help="Ticks before this time; by default, up to the newest.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also draw them (.png, .svg).")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many ticks at most, the newest.")] = 96,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="So many ticks at most, the newest; without a time 96.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Show the energy certificate of each tick; exit code 1 when one does not hold.
 
@@ -41,7 +45,7 @@ def certificate(
             connection,
             parse_tick(since) if since else None,
             parse_tick(until) if until else None,
-            limit,
+            limit or (None if since or until else 96),
         )
     if found.is_empty():
         typer.echo("No run has a certificate there.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -25,10 +24,7 @@ _SHOWN_REASON = 90
 def list_(
     user: Annotated[str | None, typer.Option(help="Only rows of this household.")] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only ticks from this time on, UTC."
-        ),
+        str | None, typer.Option(help="Only ticks from this time on, ISO 8601, UTC by default.")
     ] = None,
     stage: Annotated[
         str | None, typer.Option(help="input (not simulated) or results (not inserted).")

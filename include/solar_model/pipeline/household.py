@@ -25,6 +25,7 @@ _SEARCH = """
 SELECT user_id::text
 FROM energy_data
 WHERE "timestamp" = (SELECT max(tick) FROM simulation_runs WHERE rows_inserted IS NOT NULL)
+  AND source = 'SIMULATION'
   AND user_id BETWEEN %s AND %s
 ORDER BY user_id
 LIMIT %s

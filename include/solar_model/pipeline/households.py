@@ -87,14 +87,15 @@ def write_input(
     )
     secret = config.seal_secret
     (manifest.sealed(secret) if secret else manifest).write(path)
+    # a household with two systems is one; rows without a user are one each
+    aside = rejected["user_id"].drop_nulls().n_unique() + rejected["user_id"].null_count()
     if cycle.run_id is not None:
-        aside = _keep_states(rejected, states)
-        quarantine.store(connection, cycle.run_id, quarantine.INPUT, aside)
+        quarantine.store(connection, cycle.run_id, quarantine.INPUT, _keep_states(rejected, states))
         runs.record(
             connection,
             cycle.run_id,
-            households_queried=snapshot.households.rows,
-            households_quarantined=len(rejected),
+            households_queried=len(good) + aside,
+            households_quarantined=aside,
         )
         connection.commit()
     if cycle.shards > 1 and not len(good):
@@ -103,7 +104,7 @@ def write_input(
             "SOLAR_SHARDS to less: a hash deals the households out, and a shard is worth its tasks "
             "from some 10,000 of them on."
         )
-    return FileReference.described(path.absolute().as_uri(), manifest), len(rejected)
+    return FileReference.described(path.absolute().as_uri(), manifest), aside
 
 
 def _keep_states(rejected: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:

@@ -60,7 +60,8 @@ UPDATE simulation_runs AS run SET
 FROM (
     SELECT
         run_id,
-        count(*) FILTER (WHERE stage = 'input') AS input,
+        count(DISTINCT coalesce(user_id, quarantine.id::text))
+            FILTER (WHERE stage = 'input') AS input,
         count(DISTINCT user_id) FILTER (WHERE stage = 'results') AS results
     FROM unnest(%s::uuid[]) AS run_id
     LEFT JOIN quarantine ON simulation_run_id = run_id AND released_at IS NULL

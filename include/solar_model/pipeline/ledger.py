@@ -90,6 +90,12 @@ GROUP BY tick
 """
 
 
+# A day of long ago that somebody has filled in does not make those after it due.
+_BEGINNING = r"""
+SELECT min(tick) FROM simulation_runs WHERE airflow_run_id NOT LIKE 'backfill\_\_%' OR attempt > 1
+"""
+
+
 def entries(
     connection: psycopg.Connection[Any], first: datetime, last: datetime, now: datetime
 ) -> list[Entry]:
@@ -107,7 +113,7 @@ def entries(
     first, last = parse_tick(first), parse_tick(last)
     with connection.transaction(), connection.cursor(row_factory=class_row(_Run)) as cursor:
         runs = {run.tick: run for run in cursor.execute(_RUNS, (first, last))}
-        [(oldest,)] = connection.execute("SELECT min(tick) FROM simulation_runs").fetchall()
+        [(oldest,)] = connection.execute(_BEGINNING).fetchall()
     return [_entry(tick, runs.get(tick), oldest, now) for tick in _ticks(first, last)]
 
 

@@ -18,7 +18,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from solar_model import __version__
-from solar_model.community.weather.specs import names_a_file, open_weather
+from solar_model.community.weather.specs import files_in, open_weather
 from solar_model.errors import InputError, SignatureError, SolarModelError, WeatherError
 from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError
@@ -148,7 +148,7 @@ def _weather(factor: float | None, text: str | None, seed: int) -> Any:
         spec = json.loads(text)
     except json.JSONDecodeError:
         spec = text
-    if names_a_file(spec):
+    if files_in(spec):
         raise InputError(
             "a weather file is on another machine",
             value=text,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from solar_model.community.weather.specs import names_a_file
+from solar_model.community.weather.specs import files_in
 from solar_model.errors import InputError, SolarModelError, TransferError
 from solar_model.manifest import Manifest
 from solar_model.pipeline.exchange import open_exchange
@@ -106,7 +106,7 @@ class Watcher:
         """Results, sealed and from a sealed request if there is a key."""
         asked = Manifest.read(households)
         if self._secret is None:
-            if names_a_file(asked.weather):
+            if files_in(asked.weather):
                 raise InputError(
                     "without a seal, anybody could have files of this machine read",
                     value=asked.weather,

@@ -17,7 +17,7 @@ from solar_model.files import read_results, read_users
 from solar_model.manifest import Manifest
 from solar_model.pipeline import certificates, runs
 from solar_model.pipeline.insertion import insert
-from solar_model.ticks import ticks_from
+from solar_model.ticks import TICK, ticks_from
 
 MORNING = datetime(2024, 6, 11, 14, 0, tzinfo=UTC)
 STEPS = 40
@@ -137,3 +137,19 @@ def test_the_command_shows_and_draws_them(database, connection, monkeypatch, tmp
     connection.commit()
     wrong = CliRunner().invoke(app, ["certificate", "--limit", "1"])
     assert (wrong.exit_code, "DOES NOT HOLD" in wrong.output) == (1, True)
+
+
+def test_every_tick_of_a_span_is_judged(database, connection, day, monkeypatch):
+    rows, users, _ = day
+    first = rows.filter(pl.col("timestamp") == MORNING)
+    proof = certificates.certify(first, users, [MORNING])[MORNING]
+    for number in range(100):
+        tick = MORNING + number * TICK
+        run_id = runs.start(connection, tick=tick, airflow_run_id=str(tick), seed=1)
+        certificates.store(connection, run_id, proof | {"residual_kwh": 1.0 - min(number, 1)})
+    connection.commit()
+    monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))
+    newest = CliRunner().invoke(app, ["certificate"])
+    assert (newest.exit_code, len(newest.output.splitlines())) == (0, 1 + 96)
+    span = CliRunner().invoke(app, ["certificate", "--since", "2024-06-11T16:00+02:00"])
+    assert (span.exit_code, len(span.output.splitlines())) == (1, 1 + 100)

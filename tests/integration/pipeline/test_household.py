@@ -48,6 +48,8 @@ def test_a_household_is_found_by_the_beginning_of_its_id(connection, prefix, fou
     add_run(connection, TICK_0 + TICK, status="failed")
     for user_id in (ANNA, BERT, CARL):
         add_row(connection, TICK_0, user_id)
+    for user_id in (BERT, UUID("00000000-0000-4000-8000-00000000000d")):
+        add_row(connection, TICK_0, user_id, source="METER")
     assert household.search(connection, prefix) == [str(user_id) for user_id in found]
 
 

@@ -97,5 +97,12 @@ def test_a_tick_without_a_run_is_missing_only_when_it_is_due(connection):
     assert state_of(connection, TICK_0 + 2 * TICK, due) is State.MISSING
 
 
+def test_a_day_of_long_ago_that_is_filled_in_makes_no_other_tick_due(connection):
+    add_run(connection, TICK_0 - 400 * TICK, airflow_run_id="backfill__x")
+    add_run(connection, TICK_0, seconds=40)
+    [*before, _] = entries(connection, TICK_0 - 2 * TICK, TICK_0, NOW)
+    assert [entry.state for entry in before] == [State.BEFORE, State.BEFORE]
+
+
 def test_with_an_empty_ledger_nothing_is_missing(connection):
     assert state_of(connection) is State.BEFORE

@@ -12,7 +12,7 @@ import pytest
 from solar_model.community.sun import Sun, sun_at
 from solar_model.community.weather import Sky, open_weather
 from solar_model.community.weather.record import record_of_tick
-from solar_model.community.weather.specs import names_a_file
+from solar_model.community.weather.specs import files_in
 from solar_model.errors import InputError, WeatherError
 
 TMY3 = str(files(pvlib) / "data" / "723170TYA.CSV")
@@ -271,7 +271,7 @@ def test_a_recorded_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_is_seen_wherever_a_specification_names_it(spec: Any) -> None:
-    assert names_a_file(spec)
+    assert files_in(spec)
 
 
 @pytest.mark.parametrize(
@@ -286,4 +286,4 @@ def test_a_file_is_seen_wherever_a_specification_names_it(spec: Any) -> None:
     ],
 )
 def test_weather_of_no_file_names_none(spec: Any) -> None:
-    assert not names_a_file(spec)
+    assert not files_in(spec)

@@ -69,8 +69,8 @@ def open_weather(spec: Any, seed: int) -> Weather:
     return Weather([(one, _opener(one, seed)) for one in specs])
 
 
-def names_a_file(spec: Any) -> bool:
-    """Whether a specification names a file of this machine, however deep inside.
+def files_in(spec: Any) -> set[str]:
+    """Files of this machine that a specification names, however deep inside.
 
     For who takes specifications from others: what is wrong with a file is told with its content.
 
@@ -79,12 +79,20 @@ def names_a_file(spec: Any) -> bool:
     InputError
         When text in it cannot be read.
     """
-    spec = _from_text(spec)
-    if isinstance(spec, str):
-        return spec.startswith("file:")
-    if isinstance(spec, Mapping):
-        return "file" in spec or any(map(names_a_file, spec.values()))
-    return isinstance(spec, Sequence) and any(map(names_a_file, spec))
+    found: set[str] = set()
+    within = [spec]
+    while within:
+        part = _from_text(within.pop())
+        if isinstance(part, str):
+            if part.startswith("file:"):
+                found.add(part.removeprefix("file:"))
+        elif isinstance(part, Mapping):
+            if "file" in part:
+                found.add(str(part["file"]))
+            within.extend(part.values())
+        elif isinstance(part, Sequence):
+            within.extend(part)
+    return found
 
 
 class RecordedSpans:
