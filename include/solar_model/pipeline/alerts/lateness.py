@@ -17,7 +17,7 @@ KIND = "late"
 _RUN = "SELECT status::text, started_at, finished_at FROM simulation_runs WHERE airflow_run_id = %s"
 _WAS_RUN = """
 SELECT EXISTS (
-    SELECT FROM simulation_runs WHERE tick = %s AND airflow_run_id LIKE 'scheduled\\_\\_%%')
+    SELECT FROM simulation_runs WHERE tick = %s AND airflow_run_id NOT LIKE 'backfill\\_\\_%%')
 """
 
 

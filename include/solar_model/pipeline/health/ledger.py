@@ -24,7 +24,7 @@ SELECT
         AND (started_at < tick + %(limit)s OR EXISTS (
             SELECT FROM simulation_runs AS before
             WHERE before.tick = simulation_runs.tick - interval '15 minutes'
-            AND before.airflow_run_id LIKE 'scheduled\\_\\_%%'
+            AND before.airflow_run_id NOT LIKE 'backfill\\_\\_%%'
         ))
     ), false) AS live,
     min(started_at) AS started_at,
