@@ -108,17 +108,18 @@ def coordinates(place: Place) -> tuple[float, float]:
 
 
 def _require_as_asked(answer: Mapping[str, Any], units: Any, place: Place) -> None:
+    # the service states all of it; a mirror that is silent is taken at what was asked
     stated = units if isinstance(units, Mapping) else {}
     wrong = [
-        f"{name} in {stated.get(name)!r} instead of {unit!r}"
+        f"{name} in {stated[name]!r} instead of {unit!r}"
         for name, unit in _UNITS.items()
-        if stated.get(name) != unit
+        if stated.get(name, unit) != unit
     ]
-    offset = answer.get("utc_offset_seconds")
+    offset = answer.get("utc_offset_seconds", 0)
     if offset != 0:
         wrong.append(f"times {offset!r} s ahead of UTC instead of 0")
     latitude, longitude = coordinates(place)
-    where = answer.get("latitude"), answer.get("longitude")
+    where = answer.get("latitude", latitude), answer.get("longitude", longitude)
     if not _near(where, (latitude, longitude)):
         wrong.append(f"the place {where} instead of {(latitude, longitude)}")
     if wrong:
