@@ -99,8 +99,9 @@ def plot_results(results: pl.DataFrame, user_id: str | None = None) -> Figure:
     power.step(
         edges, steps("consumption_kwh") / TICK_HOURS, where="post", color="black", label="Load"
     )
-    power.set(ylabel="Mean power [kW]", title=title, ylim=(0, None))
-    power.legend(loc="upper left", ncols=3, frameon=False)
+    figure.suptitle(title)
+    power.set(ylabel="Mean power [kW]", ylim=(0, None))
+    _legend_above(power)
     # the state is that at the end of a tick
     state.plot(
         edges[1:], energy["battery_soc_kwh"], color="#3b8f6b", marker="." * (len(energy) < 3)

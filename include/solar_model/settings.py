@@ -311,7 +311,7 @@ def _in_words(error: ErrorDetails) -> str:
     kind = field and field.annotation
     if kind == SecretStr | None:
         return f"SOLAR_{name.upper()} must have {SHORTEST_SECRET} characters or more"
-    words = error["msg"]
+    words = error["msg"].removeprefix("Value error, ")
     if kind is timedelta and error["type"] == "time_delta_parsing":
         words = "this is no duration such as PT5M (minutes), PT12H (hours) or P7D (days)"
     found = "" if name in _NEVER_SHOWN else f"; found {error['input']!r}"

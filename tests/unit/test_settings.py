@@ -95,7 +95,7 @@ def test_a_short_secret_is_refused_and_not_shown(monkeypatch, name):
 )
 def test_what_is_no_address_is_named_and_not_shown(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError, match=rf"{name}: .* not an address") as refused:
+    with pytest.raises(ConfigurationError, match=rf"{name}: not an address") as refused:
         load_settings()
     assert "hunter2" not in str(refused.value)
 
