@@ -37,9 +37,12 @@ OWNER_CONNECTION = "AIRFLOW_CONN_SOLAR_DB_OWNER"
 TUNING = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
     "AIRFLOW__CORE__PARALLELISM": "8",
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    # our executor waits instead, and wakes when a task ends
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+    # a file that was changed is read at the next refresh all the same
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     # the stack has just seen to it; each component would read all of Airflow's migrations
     "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
@@ -47,6 +50,8 @@ TUNING = {
 # The same for workers that may die alone. A cycle has five minutes: with the defaults of Airflow
 # that much goes by before the tasks of a dead worker are started again elsewhere.
 FLEET_TUNING = {
+    # Celery's executor does not wait
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
     # the tasks are forks of a worker that has imported what they need
     "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": '{"imports": ["solar_airflow.preloaded"]}',
