@@ -91,7 +91,7 @@ def test_it_shows_the_newest_tick_and_speaks_to_nobody_else(cycle, page):
     expect(frame.locator(".tile").first).to_contain_text(f"{tick.astimezone(UTC):%H:%M} UTC")
     shown = frame.locator(".tile", has_text="Generation").locator("strong").inner_text()
     value, unit = shown.split(" ")
-    kw = float(value.replace(",", "")) * {"kW": 1, "MW": 1000}[unit]
+    kw = float(value.replace(",", "")) * {"W": 0.001, "kW": 1, "MW": 1000}[unit]
     assert kw == pytest.approx(generation * 4, rel=0.01, abs=0.01)
     expect(frame.locator(".tile", has_text="Households")).to_contain_text("1,000")
     expect(frame.locator("#power canvas")).to_be_visible()
