@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 import psutil
@@ -9,13 +10,28 @@ import psutil
 from solar_stack.errors import StackError
 
 HOST = "127.0.0.1"
+# Systems take the ports of connections to others from above these (Linux from 32768, macOS from
+# 49152): a server that is started again finds its own as it left it.
+SERVER_PORTS = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 on which nobody listens now, and that no connection will take.
+
+    Raises
+    ------
+    StackError
+        When there is none.
+    """
+    # not the generator that everybody may seed: two processes would choose alike
+    for port in random.SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise StackError(f"No port from {SERVER_PORTS[0]} to {SERVER_PORTS[-1]} is free.")
 
 
 def require_free(port: int, setting: str) -> None:

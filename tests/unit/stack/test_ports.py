@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -29,3 +30,12 @@ def test_a_port_taken_on_all_addresses_counts():
 
 def test_a_free_port_passes():
     require_free(free_port(), "SOLAR_PORT")
+
+
+def test_no_connection_to_others_takes_a_free_port():
+    """Else a server that was killed could not be started again on the port it is known by."""
+    with socket.create_server((HOST, 0)) as server, contextlib.ExitStack() as opened:
+        address = server.getsockname()
+        ends = [opened.enter_context(socket.create_connection(address)) for _ in range(100)]
+        theirs = [end.getsockname()[1] for end in ends]
+    assert all(free_port() < min(theirs) for _ in range(20))
