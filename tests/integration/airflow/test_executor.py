@@ -1,8 +1,9 @@
-"""A scheduler whose worker was killed ends, whatever the worker held."""
+"""What a scheduler waits for: the end of a task, or the death of a worker."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,18 +11,20 @@ import time
 import pytest
 from tests.conftest import ROOT
 
-# What the scheduler does with its executor, over and over. Each look is a line, written in one
-# piece: the workers write to the same file.
+# What the scheduler does with its executor, over and over, but with all the time in the world. Each
+# line is written in one piece: the workers write to the same file.
 SCHEDULER = r"""
-import os, time
-from solar_airflow.executor import LocalExecutor
-executor = LocalExecutor(parallelism=3)
+import os, signal
+from solar_airflow import executor as ours
+ours.LONGEST_WAIT_SECONDS = 86_400
+executor = ours.LocalExecutor(parallelism=3)
 executor.start()
+executor.running.add("a task")
+signal.signal(signal.SIGUSR1, lambda *_: executor.result_queue.put(("a task", "success", None)))
 os.write(1, f"workers {' '.join(map(str, executor.workers))}\n".encode())
 while True:
     executor.sync()
-    os.write(1, b"looked\n")
-    time.sleep(0.05)
+    os.write(1, f"saw {executor.event_buffer}\n".encode())
 """
 
 
@@ -47,12 +50,30 @@ def scheduler(words):
     process.wait()
 
 
-def test_it_ends_when_a_worker_was_killed(scheduler, words):
+@pytest.fixture
+def workers(scheduler, words):
     deadline = time.monotonic() + 180
-    while (lines := words.read_text().splitlines()).count("looked") < 3:
-        assert scheduler.poll() is None and time.monotonic() < deadline, lines
+    while not (found := [line for line in lines(words) if line.startswith("workers ")]):
+        assert scheduler.poll() is None and time.monotonic() < deadline, lines(words)
         time.sleep(0.1)
-    [workers] = [line.split()[1:] for line in lines if line.startswith("workers ")]
+    return [int(pid) for pid in found[0].split()[1:]]
+
+
+def lines(words):
+    return words.read_text().splitlines()
+
+
+def test_it_sees_the_end_of_a_task_at_once(scheduler, workers, words):
+    assert not [line for line in lines(words) if line.startswith("saw ")]
+    scheduler.send_signal(signal.SIGUSR1)
+    deadline = time.monotonic() + 60
+    while not (seen := [line for line in lines(words) if line.startswith("saw ")]):
+        assert scheduler.poll() is None and time.monotonic() < deadline, lines(words)
+        time.sleep(0.05)
+    assert len(seen) == 1 and "'a task': ('success'" in seen[0]
+
+
+def test_it_ends_when_a_worker_was_killed(scheduler, workers):
     assert len(workers) == 3
-    os.kill(int(workers[0]), 9)  # the first waits with the lock
+    os.kill(workers[0], signal.SIGKILL)  # the first waits with the lock
     assert scheduler.wait(timeout=60) == os.EX_SOFTWARE
