@@ -63,7 +63,8 @@ def lines(words):
     return words.read_text().splitlines()
 
 
-def test_it_sees_the_end_of_a_task_at_once(scheduler, workers, words):
+@pytest.mark.usefixtures("workers")
+def test_it_sees_the_end_of_a_task_at_once(scheduler, words):
     assert not [line for line in lines(words) if line.startswith("saw ")]
     scheduler.send_signal(signal.SIGUSR1)
     deadline = time.monotonic() + 60
