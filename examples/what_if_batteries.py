@@ -45,14 +45,20 @@ def simulate(rows: pl.DataFrame, start: str, days: int, label: str) -> pl.DataFr
 
 def key_figures(totals: pl.DataFrame) -> dict[str, float]:
     """What a community's operator asks first; shares are of energy over the whole time."""
-    energy = totals.select(pl.selectors.ends_with("_kwh").sum()).row(0, named=True)
+    sums = totals.select(pl.selectors.ends_with("_kwh").sum())
+    # not a number where nothing was generated, as in a polar night
+    shares = sums.select(
+        self_consumption=1 - pl.col("grid_export_kwh") / pl.col("generation_kwh"),
+        self_sufficiency=1 - pl.col("grid_import_kwh") / pl.col("consumption_kwh"),
+    )
+    energy = pl.concat([sums, shares], how="horizontal").row(0, named=True)
     return {
         "Generated [kWh]": energy["generation_kwh"],
         "Used [kWh]": energy["consumption_kwh"],
         "Bought [kWh]": energy["grid_import_kwh"],
         "Fed in [kWh]": energy["grid_export_kwh"],
-        "Self-consumption [%]": 100 * (1 - energy["grid_export_kwh"] / energy["generation_kwh"]),
-        "Self-sufficiency [%]": 100 * (1 - energy["grid_import_kwh"] / energy["consumption_kwh"]),
+        "Self-consumption [%]": 100 * energy["self_consumption"],
+        "Self-sufficiency [%]": 100 * energy["self_sufficiency"],
         "Highest import [kW]": float(totals["grid_import_kwh"].to_numpy().max()) / TICK_HOURS,
         "Highest export [kW]": float(totals["grid_export_kwh"].to_numpy().max()) / TICK_HOURS,
     }
