@@ -30,10 +30,14 @@ HOME = PROJECT_ROOT / ".solar" / "benchmarks"
 
 
 def main(
-    largest: Annotated[int, typer.Option(help="Households of the largest community.")] = 1_000_000,
-    repeat: Annotated[int, typer.Option(help="Runs of each measurement; medians count.")] = 3,
+    largest: Annotated[
+        int, typer.Option(min=1, help="Households of the largest community.")
+    ] = 1_000_000,
+    repeat: Annotated[
+        int, typer.Option(min=1, help="Runs of each measurement; medians count.")
+    ] = 3,
     growth: Annotated[
-        int, typer.Option(help="Ticks of the largest community by which the table grows.")
+        int, typer.Option(min=2, help="Ticks of the largest community by which the table grows.")
     ] = 30,
     airflow: Annotated[bool, typer.Option(help="Cycles through Airflow, too.")] = True,
     model: Annotated[bool, typer.Option(help="The model alone, too.")] = True,

@@ -12,6 +12,14 @@ from tests.conftest import ROOT
 HOUSEHOLDS = 100
 
 
+@pytest.mark.parametrize("option", ["--largest=0", "--repeat=0", "--growth=1"])
+def test_what_cannot_be_measured_is_refused_at_once(tmp_path, option):
+    command = [sys.executable, "-m", "benchmarks", option, "--output", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert option.partition("=")[0] in done.stderr
+
+
 @pytest.mark.slow
 def test_a_small_benchmark_writes_the_numbers_the_page_and_the_plot(tmp_path):
     options = ["--largest", str(HOUSEHOLDS), "--repeat", "1", "--growth", "3"]
