@@ -94,7 +94,7 @@ def _tasks(results: Results) -> Iterable[str]:
         ("the floor", *(f"{seconds:.2f}" for seconds in floor)),
         ("… times the floor", *_ratios(path, floor)),
         ("… times its processor time", *_ratios(path_cpu, floor_cpu)),
-        ("… faster than the original way", *_ratios(original, path, "x {:,.0f}")),
+        ("… faster than the original way", *_ratios(original, path)),
     ]
     yield table(("households", *(f"{int(size):,}" for size in sizes)), rows)
 
@@ -104,8 +104,8 @@ def _each(label: str, seconds: list[float], parts: list[Any]) -> list[tuple[str,
     return [(label, *(f"{value:,.1f}" for value in each))]
 
 
-def _ratios(above: list[float], below: list[float], form: str = "x {:,.2f}") -> Iterable[str]:
-    return (form.format(a / b) for a, b in zip(above, below, strict=True))
+def _ratios(above: list[float], below: list[float]) -> Iterable[str]:
+    return (f"x {a / b:,.2f}" for a, b in zip(above, below, strict=True))
 
 
 def _airflow(sizes: Results) -> Iterable[str]:
