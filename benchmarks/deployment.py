@@ -11,6 +11,10 @@ TICKS_PER_DAY = 96
 TASKS_PER_SHARD = 9
 
 
+class NoRoomError(ValueError):
+    """What is assumed leaves a shard no time or no memory for a household."""
+
+
 @dataclass(frozen=True)
 class Coefficients:
     """What was measured, per household and tick.
@@ -91,7 +95,7 @@ class Assumptions:
     )
     utilisation: float = 0.7  # of processors while a cycle runs
     task_gib: float = 3.0  # memory that a worker gives one task
-    retention_days: float = 30.0  # in Postgres; what is older is in the object store
+    retention_days: float = 30.0  # SOLAR_DATA_RETENTION; backups of what is older are not counted
     exchange_days: float = 7.0  # SOLAR_EXCHANGE_RETENTION
     rows_per_partition: float = 100e6
     server_processors: float = 64.0  # of the largest Postgres server that you would run
@@ -130,15 +134,32 @@ class Deployment:
     assumed: Assumptions
 
     @property
-    def shard_households(self) -> int:
-        """Households of a shard: as many as one worker does in the budget, and in its memory."""
-        in_time = (
-            self.assumed.budget_s - self.measured.handover_s - self.measured.chain_fixed_s
-        ) / self.measured.chain_us
+    def most_in_time(self) -> float:
+        """Households that one worker does in the budget, task after task."""
+        fixed_s = self.measured.handover_s + self.measured.chain_fixed_s
+        return (self.assumed.budget_s - fixed_s) / self.measured.chain_us * 1e6
+
+    @property
+    def most_in_memory(self) -> float:
+        """Households that the largest task has memory for."""
         free_mib = self.assumed.task_gib * 1024 - self.measured.task_fixed_mib
-        in_memory = free_mib * 1024 / self.measured.task_kib
-        most = min(in_time * 1e6, in_memory)
-        step = 10 ** math.floor(math.log10(max(most, 1.0)))
+        return free_mib * 1024 / self.measured.task_kib
+
+    @property
+    def shard_households(self) -> int:
+        """Households of a shard: as many as one worker does in the budget, and in its memory.
+
+        Raises
+        ------
+        NoRoomError
+            When that is nobody.
+        """
+        most = min(self.most_in_time, self.most_in_memory)
+        if most < 1.0:
+            name = "budget_s" if self.most_in_time < 1.0 else "task_gib"
+            value = getattr(self.assumed, name)
+            raise NoRoomError(f"{name} is {value:g}; a shard without any household takes more")
+        step = 10 ** math.floor(math.log10(most))
         return int(most // step * step)
 
     @property
@@ -235,16 +256,8 @@ def bottlenecks(measured: Coefficients, assumed: Assumptions) -> dict[str, float
     files = measured.input_bytes + measured.results_bytes
     cycle_shards = assumed.scheduler_tasks_per_s * assumed.budget_s / TASKS_PER_SHARD
     limits = {
-        "a cycle without shards: its tasks, one after the other": (
-            assumed.budget_s - measured.handover_s - measured.chain_fixed_s
-        )
-        / measured.chain_us
-        * 1e6,
-        f"a task's memory of {assumed.task_gib:g} GiB, without shards": (
-            assumed.task_gib * 1024 - measured.task_fixed_mib
-        )
-        * 1024
-        / measured.task_kib,
+        "a cycle without shards: its tasks, one after the other": one.most_in_time,
+        f"a task's memory of {assumed.task_gib:g} GiB, without shards": one.most_in_memory,
         f"one worker of {assumed.worker_processors:.0f} processors": assumed.worker_processors
         / one.worker_processors,
         f"one Postgres of {assumed.server_processors:.0f} processors": assumed.server_processors

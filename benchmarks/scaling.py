@@ -8,6 +8,7 @@ With coefficients of your own machine (``make bench``) and assumptions of your o
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,7 +16,13 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.deployment import Assumptions, Coefficients, Deployment, bottlenecks
+from benchmarks.deployment import (
+    Assumptions,
+    Coefficients,
+    Deployment,
+    NoRoomError,
+    bottlenecks,
+)
 from benchmarks.page import table
 from solar_model.settings import PROJECT_ROOT
 
@@ -140,9 +147,9 @@ def _choices(measured: Coefficients, assumed: Assumptions) -> Iterable[str]:
         "tick again then replaces that tick's files, and readers take the latest attempt of a tick."
     )
     yield (
-        "**Airflow.** A shard is nine tasks. One scheduler starts them for as many shards as the "
-        "table above says; several schedulers share a database, and a DAG per region splits the "
-        "ledger as well as the load. Neither was measured here."
+        "**Airflow.** A shard is nine tasks. One scheduler starts them for as many households as "
+        "the table above says; several schedulers share a database, and a DAG per region splits "
+        "the ledger as well as the load. Neither was measured here."
     )
 
 
@@ -162,7 +169,18 @@ def with_assumptions(changes: list[str]) -> Assumptions:
     for name, _, _ in pairs:
         if name not in known:
             raise typer.BadParameter(f"{name} is none of {', '.join(sorted(known))}")
-    return replace(Assumptions(), **{name: float(value) for name, _, value in pairs})
+    return replace(Assumptions(), **{name: _number(name, value) for name, _, value in pairs})
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    is_free = number == 0 and name.endswith("_usd")  # as what one has already
+    if not (0 < number < math.inf or is_free):
+        raise typer.BadParameter(f"{name} is {text!r}; expected a number above 0, a price may be 0")
+    return number
 
 
 def main(
@@ -175,7 +193,11 @@ def main(
     output: Annotated[Path, typer.Option(help="Folder of the page.")] = PROJECT_ROOT / "docs",
 ) -> None:
     """Compute what larger communities need, and write scaling.md."""
-    write(json.loads(numbers.read_text()), with_assumptions(assume or []), output)
+    results, assumed = json.loads(numbers.read_text()), with_assumptions(assume or [])
+    try:
+        write(results, assumed, output)
+    except NoRoomError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 if __name__ == "__main__":

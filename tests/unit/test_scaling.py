@@ -91,7 +91,26 @@ def test_anybody_can_compute_the_page_again_with_other_assumptions(tmp_path):
     assert "**100,000,000 households**" in page
 
 
-def test_an_assumption_that_nobody_makes_is_refused(tmp_path):
-    done = compute(tmp_path, "--assume", "budget=300")
+@pytest.mark.parametrize(
+    ("assumption", "name"),
+    [
+        ("budget=300", "budget_s"),  # the name of none
+        ("budget_s=long", "budget_s"),
+        ("utilisation=0", "utilisation"),
+        ("retention_days=-1", "retention_days"),
+        ("budget_s=2", "budget_s"),  # less than a shard without any household takes
+        ("task_gib=0.2", "task_gib"),
+    ],
+)
+def test_an_assumption_that_nobody_makes_is_refused(tmp_path, assumption, name):
+    done = compute(tmp_path, "--assume", assumption)
     assert done.returncode == 2
-    assert "budget_s" in done.stderr
+    assert name in done.stderr
+    assert not (tmp_path / "scaling.md").exists()
+
+
+def test_what_is_there_already_may_be_free(tmp_path):
+    done = compute(tmp_path, "--assume", "processor_hour_usd=0")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "scaling.md").read_text()
+    assert "| workers, while they work [USD a day] | 0.00 | 0.00 | 0.00 |" in page
