@@ -19,11 +19,11 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 
 **When a run fails**, users see no new data for that quarter; what was there before stays as it
 was. `SOLAR_ALERT_EMAILS` are told when cycles begin to fail and when one succeeds again, and when a
-scheduled cycle is not finished five minutes after it was due (`docs/alerts.md`). The temporary files
-are kept; the failed task's log names their folder. Mend the cause, then clear the failed task, or
-trigger the tick again (Airflow keeps one run per date: name one some seconds into the tick, such as
-14:15:05): running a tick again replaces its rows and starts from the batteries' state
-before it. `docs/runbook.md` says what to do about each alert.
+scheduled cycle is not finished `SOLAR_CYCLE_LIMIT` (five minutes) after it was due
+(`docs/alerts.md`). The temporary files are kept; the failed task's log names their folder. Mend the
+cause, then clear the failed task, or trigger the tick again (Airflow keeps one run per date: name
+one some seconds into the tick, such as 14:15:05): running a tick again replaces its rows and starts
+from the batteries' state before it. `docs/runbook.md` says what to do about each alert.
 
 **Parameters** of a manual run: the weather, the seed, and a dry run, which computes and checks
 but keeps nothing. Without them, a tick that was run before is repeated with its recorded weather

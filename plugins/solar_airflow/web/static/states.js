@@ -1,7 +1,7 @@
 // What can become of a tick: a letter as well as a colour, and what it means.
 
 export const STATES = {
-  on_time: { label: "On time", letter: "", words: "Stored within five minutes of its start." },
+  on_time: { label: "On time", letter: "", words: "Stored within the time that a cycle may take." },
   backfilled: {
     label: "Backfilled",
     letter: "B",
@@ -15,7 +15,7 @@ export const STATES = {
   late: {
     label: "Late",
     letter: "L",
-    words: "Stored, but more than five minutes after its start.",
+    words: "Stored, but after the time that a cycle may take.",
   },
   degraded: {
     label: "Degraded",
@@ -25,7 +25,7 @@ export const STATES = {
   failed: { label: "Failed", letter: "F", words: "Its run failed." },
   missing: { label: "Missing", letter: "M", words: "It was due, and nobody ran it." },
   running: { label: "Running", letter: "…", words: "Its run is under way." },
-  pending: { label: "Due", letter: "", words: "It has begun, and its five minutes are not over." },
+  pending: { label: "Due", letter: "", words: "It has begun, and the time that a cycle may take is not over." },
   future: { label: "Not yet", letter: "", words: "It has not begun." },
   before: {
     label: "Before",
