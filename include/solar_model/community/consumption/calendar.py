@@ -3,8 +3,8 @@
 A diary day runs from 04:00 to 04:00 local time, as the diaries of time use surveys do (Eurostat,
 Harmonised European Time Use Surveys, 2018 guidelines, KS-GQ-19-003): nearly everybody is
 asleep then, so a late evening belongs to the day that it ends, and a tick needs one plan only.
-Minutes count the time that really passes since 04:00. Clocks change at night, so a day of 23 or 25
-hours is short of or has one more hour at its sleepy end, and no event is lost or happens twice.
+Minutes count the time that really passes since 04:00. Clocks change before 04:00, nearly everywhere
+at night, so a day is shorter or longer at its sleepy end, and no event is lost or happens twice.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class DiaryDay:
     first_minute : int
         Its start, in UTC minutes since 1970-01-01T00:00.
     minutes : int
-        Its length: 1440, or 60 less or more where the clocks change.
+        Its length: 1440, or less or more (nearly everywhere by 60) where the clocks change.
     is_free : bool
         Saturday, Sunday or public holiday.
     is_late : bool

@@ -84,7 +84,7 @@ def follow_clear_sky(
     times the diffuse light of a clear one, but hardly more than its global light). At the site,
     the ticks of an interval keep its energy. An index above ``MAX_CLEAR_SKY_INDEX`` comes from a
     sun that the file sees and the site's horizon does not, in the last minutes of light; it is
-    cut off there: up to 0.1 % of a year's GHI and 0.8 % of its DNI in sound files.
+    cut off there: up to 0.13 % of a year's GHI and 0.8 % of its DNI in sound files.
 
     Parameters
     ----------

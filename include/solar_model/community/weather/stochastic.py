@@ -32,7 +32,8 @@ class _Octave:
 
 
 # Weather systems, rain bands, cloud fields. Sizes and life times after the spectrum of mesoscale
-# motion (Orlanski 1975, doi:10.1175/1520-0477-56.5.527); the drift is a westerly of 25 km/h.
+# motion (Orlanski 1975, doi:10.1175/1520-0477-56.5.527); the drift is a westerly of 20 to
+# 25 km/h.
 _CLOUDS = (
     _Octave(km=400.0, hours=40.0, weight=1.0, east_km_h=25.0, north_km_h=4.0),
     _Octave(km=80.0, hours=6.0, weight=0.7, east_km_h=25.0, north_km_h=2.0),

@@ -81,7 +81,7 @@ def took(tick: Tick, ledger: Ledger) -> timedelta:
 
 
 def cycle_time(ledger: Ledger, config: Settings) -> Check:
-    """The whole cycle within its limit of five minutes."""
+    """The whole cycle within its limit."""
     live = ledger.live
     if not live:
         return Check("cycle_time", UNKNOWN, "no live cycle within a day", {})
