@@ -18,9 +18,7 @@ _PAUSES_S = (0.5, 1.0, 2.0)
 _PASSING = (None, 429, 500, 502, 503, 504)
 
 
-def deliver(
-    url: str, message: Mapping[str, Any], secret: str | None, *, ca_file: str | None = None
-) -> str | None:
+def deliver(url: str, message: Mapping[str, Any], secret: str | None) -> str | None:
     """POST a message as JSON.
 
     Parameters
@@ -31,8 +29,6 @@ def deliver(
         What JSON can hold.
     secret : str or None
         Key of the signature; without it the message is not signed.
-    ca_file : str, optional
-        Certificates to trust instead of the usual ones.
 
     Returns
     -------
@@ -44,16 +40,14 @@ def deliver(
     if secret is not None:
         headers[SIGNATURE_HEADER] = sign(body, secret)
     for pause_s in (*_PAUSES_S, None):
-        status, problem = _post(url, body, headers, ca_file)
+        status, problem = _post(url, body, headers)
         if problem is None or pause_s is None or status not in _PASSING:
             break
         time.sleep(pause_s)
     return problem
 
 
-def _post(
-    url: str, body: bytes, headers: dict[str, str], ca_file: str | None
-) -> tuple[int | None, str | None]:
+def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str | None]:
     """The status of the answer, None without one; and what is wrong."""
     try:
         answer = requests.post(
@@ -61,7 +55,6 @@ def _post(
             data=body,
             headers=headers,
             timeout=_TIME_LIMIT_S,
-            verify=ca_file or True,
             allow_redirects=False,  # a message that is sent on is an empty GET elsewhere
             stream=True,  # what it answers is not read, however long it is
         )

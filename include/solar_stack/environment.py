@@ -31,7 +31,7 @@ class SetUpError(Exception):
     """The environment cannot be made; the message says what to do."""
 
 
-def main(kind: str, project: Path = PROJECT) -> int:
+def main(kind: str) -> int:
     """Bring the environment up to date.
 
     Parameters
@@ -46,8 +46,8 @@ def main(kind: str, project: Path = PROJECT) -> int:
     """
     try:
         check_python(sys.version_info[:2])
-        with only_one(project):
-            prepare(kind, project)
+        with only_one(PROJECT):
+            prepare(kind, PROJECT)
     except SetUpError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

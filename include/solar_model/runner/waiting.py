@@ -94,7 +94,6 @@ async def wait_for_exchange(
     announced: Announced = nobody_announces,
     *,
     secret: str | None = None,
-    patience_s: float = PATIENCE_SECONDS,
 ) -> None:
     """Look into an exchange until the results of a request are there, sealed if there is a key.
 
@@ -103,7 +102,7 @@ async def wait_for_exchange(
     RunnerError
         When they have not come in time; says what was found instead.
     ExchangeAwayError
-        When the exchange could not be read for longer than ``patience_s``.
+        When the exchange could not be read for longer than ``PATIENCE_SECONDS``.
     """
     name = asked.results_name
     last_word = time.time()
@@ -137,7 +136,7 @@ async def wait_for_exchange(
             raise ExchangeAwayError(str(error)) from error
         except TransferError as error:
             trouble = str(error)
-            if time.time() - last_word > patience_s:
+            if time.time() - last_word > PATIENCE_SECONDS:
                 raise ExchangeAwayError(trouble) from error
         else:
             last_word = time.time()

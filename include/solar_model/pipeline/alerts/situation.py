@@ -91,11 +91,9 @@ GROUP BY tick HAVING bool_and(status::text = 'completed') ORDER BY tick DESC LIM
 """
 
 
-def situation(
-    connection: Connection, facts: Mapping[str, Any], config: Settings, now: datetime | None = None
-) -> Situation:
+def situation(connection: Connection, facts: Mapping[str, Any], config: Settings) -> Situation:
     """Look up what a mail about these facts must say."""
-    now = now or datetime.now(tz=UTC)
+    now = datetime.now(tz=UTC)
     dag_id = facts.get("dag_id") or CYCLE_DAG
     asked = {"run_id": facts.get("run_id"), "tick": facts.get("tick")}
     with connection.transaction():

@@ -144,7 +144,6 @@ def fetch(
     wanted: FileReference,
     folder: Path,
     connections: Lookup = from_environment,
-    patience: Patience | None = None,
 ) -> FileReference:
     """Fetch the very file that was put, not another one that has taken its name.
 
@@ -154,7 +153,7 @@ def fetch(
         The file as it was put.
     folder : path
         Where it shall go.
-    connections, patience
+    connections
         As for :func:`open_exchange`.
 
     Returns
@@ -167,7 +166,7 @@ def fetch(
     TransferError, ConfigurationError
         When the exchange does not give it.
     """
-    got = open_exchange(wanted.exchange, connections, patience).get(wanted.name, folder)
+    got = open_exchange(wanted.exchange, connections).get(wanted.name, folder)
     if got.sha256 != wanted.sha256:
         raise TransferError(
             f"{wanted.uri}: SHA-256 is {got.sha256}, of what was handed over {wanted.sha256}"
@@ -182,7 +181,6 @@ def get_or_move(
     copy: Path,
     urls: Sequence[str],
     connections: Lookup = from_environment,
-    patience: Patience | None = None,
 ) -> tuple[FileReference, FileReference]:
     """Fetch a file from its exchange; where that has failed, by way of the next one.
 
@@ -196,7 +194,7 @@ def get_or_move(
         What it was put from: goes into the next exchange, or anew into the same.
     urls : sequence of str
         Exchanges in order of preference.
-    connections, patience
+    connections
         As for :func:`open_exchange`.
 
     Returns
@@ -210,11 +208,11 @@ def get_or_move(
         When no exchange gives it, or there is no copy.
     """
     try:
-        return wanted, fetch(wanted, folder, connections, patience)
+        return wanted, fetch(wanted, folder, connections)
     except (TransferError, ConfigurationError) as error:
         if not copy.is_file():
             raise
         log.warning("This exchange does not give %s back: %s", wanted.name, error)
     first, *others = in_turn(urls, wanted.exchange)
-    moved = put_to_first([*others, first], copy, connections, patience)
-    return moved, fetch(moved, folder, connections, patience)
+    moved = put_to_first([*others, first], copy, connections)
+    return moved, fetch(moved, folder, connections)

@@ -80,7 +80,7 @@ class Health:
         return told | {"checks": {check.pop("name"): check for check in told["checks"]}}
 
 
-def health_of(info: str, config: Settings | None = None) -> Health:
+def health_of(info: str) -> Health:
     """Health by the database behind a connection string; without it, nobody is served."""
     try:
         with connect(info, time_limit=TIME_LIMIT) as connection:
@@ -88,7 +88,7 @@ def health_of(info: str, config: Settings | None = None) -> Health:
             clock = Timer(TIME_LIMIT.total_seconds(), connection.cancel)
             clock.start()
             try:
-                return health(connection, config=config)
+                return health(connection)
             finally:
                 clock.cancel()
     except psycopg.errors.QueryCanceled:
