@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from solar_model.community.draws import mix, uniform
+from solar_model.community.draws import mix, seed_key, uniform
 from solar_model.errors import InputError
 from solar_model.settings import Settings, settings
 
@@ -80,7 +80,7 @@ def sample_households(n: int, seed: int = 0, site: Settings | None = None) -> pl
     if n < 1:
         raise InputError("a community needs households", value=n, expected="1 or more")
     site = site or settings()
-    keys = mix(mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF)) ^ np.arange(n, dtype=np.uint64))
+    keys = mix(seed_key(seed) ^ np.arange(n, dtype=np.uint64))
     draws = {name: uniform(keys, stream) for stream, name in enumerate(_STREAMS)}
 
     dc_kw = DC_MEDIAN_KW * np.exp(DC_LOG_SPREAD * _normal(draws["size"], draws["size_2"]))

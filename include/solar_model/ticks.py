@@ -14,7 +14,9 @@ from solar_model.errors import InputError
 
 TICK = timedelta(minutes=15)
 TICK_SECONDS = 900
+TICK_MINUTES = 15
 TICK_HOURS = 0.25
+TICKS_PER_HOUR = 4
 TICKS_PER_DAY = 96
 # Far enough from the ends of Python's calendar, and within the tables of the earth's rotation.
 FIRST_YEAR, LAST_YEAR = 1900, 2999

@@ -30,6 +30,11 @@ def mix(bits: ArrayLike) -> U64:
         return np.asarray(x ^ (x >> np.uint64(31)), dtype=np.uint64)
 
 
+def seed_key(seed: int) -> U64:
+    """A 64-bit key of a seed: any Python integer, of which 64 bits count."""
+    return mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))
+
+
 def uuid_words(user_id: pl.Series) -> tuple[U64, U64]:
     """The 128 bits of UUIDs as two numbers: the first and the last 64 bits.
 
@@ -56,14 +61,14 @@ def household_keys(user_id: pl.Series, seed: int) -> U64:
     user_id : polars.Series of str, shape (n,)
         UUIDs with dashes; upper and lower case give the same key.
     seed : int
-        Seed of the run; any Python integer, of which 64 bits count.
+        Of the run, see `seed_key`.
 
     Returns
     -------
     numpy.ndarray of uint64, shape (n,)
     """
     high, low = uuid_words(user_id)
-    return mix(high ^ mix(low ^ mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))))
+    return mix(high ^ mix(low ^ seed_key(seed)))
 
 
 def draw_bits(keys: ArrayLike, *counters: ArrayLike) -> U64:

@@ -15,11 +15,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from solar_model.ticks import TICK_SECONDS, tick_start
+from solar_model.ticks import TICK_MINUTES, tick_start
 
 DIARY_START = time(4)
 MINUTES_PER_DAY = 1440
-TICK_MINUTES = TICK_SECONDS // 60
 
 # Days off in nearly all of Europe, as (month, day). They are lived like a Sunday; movable feasts
 # and national days are lived like any other day.

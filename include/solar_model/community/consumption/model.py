@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from solar_model.community.consumption import constants as c
 from solar_model.community.consumption.calendar import (
     MINUTES_PER_DAY,
-    TICK_MINUTES,
     DiaryDay,
     diary_day,
 )
@@ -24,6 +23,7 @@ from solar_model.community.consumption.plan import DayPlan, Days, plan_day
 from solar_model.community.consumption.traits import I16, PEOPLE, draw_traits
 from solar_model.community.draws import F32
 from solar_model.community.households import Households
+from solar_model.ticks import TICK_MINUTES
 
 Floats = NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -12,9 +12,8 @@ import pandas as pd
 from solar_model.community.weather.sky import Floats
 from solar_model.community.weather.tables import COLUMNS, Table, bridge_gaps
 from solar_model.errors import InputError
-from solar_model.ticks import TICK_SECONDS, TICKS_PER_DAY
+from solar_model.ticks import TICK_SECONDS, TICKS_PER_DAY, TICKS_PER_HOUR
 
-TICKS_PER_HOUR = 3600 // TICK_SECONDS
 _EPW_HEADER = (
     *("LOCATION", "city", "state", "country", "source", "station"),
     *("latitude", "longitude", "time zone", "elevation"),

@@ -12,7 +12,7 @@ import numpy as np
 from solar_model.community.sun import sun_at
 from solar_model.community.weather.sky import follow_clear_sky
 from solar_model.errors import WeatherError, WeatherServiceError
-from solar_model.ticks import tick_start
+from solar_model.ticks import TICKS_PER_HOUR, tick_start
 
 
 class _Variable(NamedTuple):
@@ -35,7 +35,6 @@ _UNITS = {"time": "iso8601"} | {name: variable.unit for name, variable in VARIAB
 COARSE_CELLS_PER_DEGREE = 4
 # The service answers for the middle of a model's cell, up to half a degree wide, on land.
 _NEAR_DEG = 1.0
-TICKS_PER_HOUR = 4
 RECORDED_DECIMALS = 3
 
 Place = tuple[int, int]  # row and column of a coarse cell

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solar_model.community.draws import mix, uniform
+from solar_model.community.draws import seed_key, uniform
 from solar_model.community.sun import Sun
 from solar_model.community.weather.sky import Floats, Sky
 from solar_model.ticks import TICK_HOURS, TICKS_PER_DAY, tick_start
@@ -69,7 +69,7 @@ class StochasticClouds:
     name = "stochastic"
 
     def __init__(self, seed: int) -> None:
-        self._key = mix(np.uint64(seed & 0xFFFFFFFFFFFFFFFF))
+        self._key = seed_key(seed)
 
     def sky(self, tick: int, sun: Sun) -> Sky:
         """Weather of one tick; each cell's depends on the seed, the tick and the cell alone."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from solar_model.community.weather.sky import Floats
 from solar_model.errors import InputError
-from solar_model.ticks import TICK_SECONDS, TICKS_PER_DAY
+from solar_model.ticks import TICK_MINUTES, TICKS_PER_DAY
 
 COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
 # What a value may be. Irradiance a little below 0 is a sensor's offset at night, and 0.
@@ -25,7 +25,6 @@ MISSING_CODES = (-9999.0, -9900.0, -999.0, -99.0, 99.9, 999.0, 9999.0, 99999.0, 
 MISSING_WORDS = ("", "nan", "na", "n/a", "null", "none")
 MAX_GAP_HOURS = 3
 
-TICK_MINUTES = TICK_SECONDS // 60
 _DAYS_BEFORE_MONTH = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
 
 
