@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from solar_model.contracts import UsersInput, columns_of
 from solar_model.errors import ConfigurationError
 from solar_model.pipeline.references import FileReference
 from solar_model.whole_files import atomic_write
@@ -112,7 +115,7 @@ def take_snapshot(
     Raises
     ------
     ConfigurationError
-        When the query's file is missing or Postgres cannot run it.
+        When the query's file is missing, Postgres cannot run it, or it gives a column twice.
     """
     statement = read_statement(sql_file)
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -127,7 +130,12 @@ def take_snapshot(
             states = _write_states(
                 connection, {"last": before and before[0], **part}, folder / "states.csv"
             )
-    except (psycopg.ProgrammingError, psycopg.errors.ReadOnlySqlTransaction) as error:
+    except (
+        psycopg.ProgrammingError,
+        psycopg.NotSupportedError,
+        psycopg.DataError,  # a cast of the query's own that a row does not bear
+        psycopg.errors.ReadOnlySqlTransaction,
+    ) as error:
         raise ConfigurationError(
             f"Postgres cannot run the household query {sql_file}: {str(error).strip()}. "
             "Does it fit your tables, and has `solar db upgrade` run?"
@@ -135,6 +143,7 @@ def take_snapshot(
     finally:
         connection.isolation_level = None
         connection.read_only = None
+    _require_each_once(households.path, sql_file)
     return Snapshot(households, states)
 
 
@@ -147,10 +156,12 @@ def read_statement(sql_file: Path) -> str:
         When the file cannot be read.
     """
     try:
-        return _ENDING.sub("", sql_file.read_text(encoding="utf-8"))
-    except OSError as error:
+        # with the mark that some editors put before UTF-8, Postgres would not know the first word
+        return _ENDING.sub("", sql_file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
         raise ConfigurationError(
-            f"the household query {sql_file} cannot be read ({error.strerror}). "
+            f"the household query {sql_file} cannot be read ({reason}). "
             "Set SOLAR_HOUSEHOLDS_SQL to a readable SQL file."
         ) from error
 
@@ -172,6 +183,18 @@ def _write_households(connection: Connection, statement: sql.Composed, path: Pat
                 file.write(row)
         rows = cursor.rowcount
     return FileReference.of(path, rows)
+
+
+def _require_each_once(households: Path, sql_file: Path) -> None:
+    """Which of two columns of one name is meant, nobody can say."""
+    with households.open(encoding="utf-8", newline="") as file:
+        found = Counter(next(csv.reader(file)))
+    twice = [name for name in columns_of(UsersInput) if found[name] > 1]
+    if twice:
+        raise ConfigurationError(
+            f"the household query {sql_file} gives {', '.join(twice)} more than once. "
+            "Name each column once, instead of * beside it."
+        )
 
 
 def _write_states(connection: Connection, which: dict[str, Any], path: Path) -> FileReference:

@@ -324,6 +324,13 @@ def test_the_query_can_be_replaced(backend, tmp_path):
     assert (rows[user]["panel_count"], rows[user]["battery_soc_kwh"]) == (4, 6.5)
 
 
+def test_the_query_may_begin_with_a_byte_order_mark(backend, tmp_path):
+    user = add(backend)
+    own = tmp_path / "own.sql"
+    own.write_text(QUERY.read_text().replace("--", "-- ours:", 1), encoding="utf-8-sig")
+    assert list(take(backend, tmp_path, sql_file=own)[0]) == [user]
+
+
 def test_a_query_that_lacks_a_column_is_told_which(backend, tmp_path):
     own = tmp_path / "own.sql"
     own.write_text("SELECT user_id, panel_count FROM user_systems")
@@ -333,12 +340,22 @@ def test_a_query_that_lacks_a_column_is_told_which(backend, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("SELECT 1 FROM nowhere", "nowhere"), ("SELEKT", "SELEKT"), (None, "cannot be read")],
+    [
+        (b"SELECT 1 FROM nowhere", "nowhere"),
+        (b"SELEKT", "SELEKT"),
+        (b"SELECT 'n/a'::float8 AS panel_wattage", "n/a"),
+        (b"SELECT 1 / panel_count FROM user_systems", "division by zero"),
+        (b"SELECT user_id INTO copied FROM user_systems", "INTO"),
+        (b"SELECT *, 400 AS panel_wattage FROM user_systems", "gives panel_wattage more than once"),
+        ("-- für uns\nSELECT 1".encode("latin-1"), "not in UTF-8"),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_query_that_cannot_run_is_named(backend, tmp_path, text, message):
+    add(backend, system=(400, 0, 8, 4, 2))
     own = tmp_path / "own.sql"
     if text:
-        own.write_text(text)
+        own.write_bytes(text)
     with pytest.raises(ConfigurationError, match=message) as error:
         take(backend, tmp_path, sql_file=own)
     assert str(own) in str(error.value)
