@@ -7,7 +7,7 @@ import polars as pl
 
 from solar_model.contracts import Breach, UsersInput, breaches, columns_of, required_columns
 from solar_model.errors import InputError
-from solar_model.ticks import TIMESTAMP_FORMAT
+from solar_model.ticks import FIRST_YEAR, LAST_YEAR, TIMESTAMP_FORMAT
 
 
 def typed(
@@ -69,11 +69,14 @@ def _read_as(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         return pl.when(number == number.round(0)).then(number.cast(pl.Int64, strict=False))
     if wanted.is_temporal():
         if found == pl.String:
-            return column.str.to_datetime(
+            column = column.str.to_datetime(
                 TIMESTAMP_FORMAT, time_unit="us", time_zone="UTC", strict=False
             )
-        if isinstance(found, pl.Datetime) and found.time_zone is None:
+        elif isinstance(found, pl.Datetime) and found.time_zone is None:
             column = column.dt.replace_time_zone("UTC")
+        time = column.cast(wanted, strict=False)
+        # no tick is in another year, and some of those Python cannot even show
+        return pl.when(time.dt.year().is_between(FIRST_YEAR, LAST_YEAR)).then(time)
     return column.cast(wanted, strict=False)
 
 

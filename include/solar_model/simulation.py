@@ -19,7 +19,7 @@ from solar_model.errors import InputError
 from solar_model.files import append_results, read_users
 from solar_model.manifest import Manifest
 from solar_model.settings import settings
-from solar_model.ticks import timestamp_text
+from solar_model.ticks import LAST_YEAR, tick_index, timestamp_text
 from solar_model.whole_files import atomic_write
 
 
@@ -106,6 +106,12 @@ def run_simulation(
     households = Households.from_frame(read_users(input_file), site)
     with Community(households, start_time, weather, seed) as community:
         first_tick = timestamp_text(community.now)
+        if community.tick + steps > tick_index(datetime(LAST_YEAR + 1, 1, 1)):
+            raise InputError(
+                "the last tick is out of range",
+                value=f"{steps} steps from {first_tick}",
+                expected=f"an end in the year {LAST_YEAR} or before",
+            )
         with atomic_write(output_file) as file:
             for done in range(steps):
                 community.step()

@@ -66,13 +66,15 @@ def parse_tick(start_time: str | datetime | None) -> datetime:
                 value=start_time,
                 expected="ISO 8601 such as 2024-09-11T14:15:00 (UTC) or 2024-09-11T16:15:00+02:00",
             ) from error
-    if not FIRST_YEAR <= when.year <= LAST_YEAR:  # also pandas's NaT
-        raise InputError(
-            "start time is out of range",
-            value=start_time,
-            expected=f"a year from {FIRST_YEAR} to {LAST_YEAR}",
-        )
-    return tick_start(tick_index(when))
+    if FIRST_YEAR <= when.year <= LAST_YEAR:  # not pandas's NaT
+        start = tick_start(tick_index(when))
+        if FIRST_YEAR <= start.year <= LAST_YEAR:  # in UTC, too
+            return start
+    raise InputError(
+        "start time is out of range",
+        value=start_time,
+        expected=f"a year from {FIRST_YEAR} to {LAST_YEAR}",
+    )
 
 
 def timestamp_text(tick: datetime) -> str:

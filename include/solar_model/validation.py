@@ -16,7 +16,7 @@ from solar_model.files import read_text, read_users
 from solar_model.intake import broken_rules
 from solar_model.physics import RULES, beside_systems
 from solar_model.settings import settings
-from solar_model.ticks import FIRST_YEAR, LAST_YEAR, timestamp_text
+from solar_model.ticks import timestamp_text
 from solar_model.whole_files import Place
 
 EXAMPLES = 5
@@ -192,10 +192,9 @@ def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _known_ticks(stamps: pl.Series) -> list[datetime]:
-    """Timestamps that are ticks of years in which the sun's place is known."""
+    """Timestamps that are ticks."""
     stamps = stamps.drop_nulls().unique().sort()
-    years = stamps.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
-    return stamps.filter(years & (stamps.dt.truncate("15m") == stamps)).to_list()
+    return stamps.filter(stamps.dt.truncate("15m") == stamps).to_list()
 
 
 def _rows_of(source: Any, read: Callable[[Place], pl.DataFrame]) -> pl.DataFrame:

@@ -333,6 +333,9 @@ def _of_results() -> list[Corruption]:
         ),
         Corruption("a local time", kind, QUARANTINED, cell(stamp, "11.06.2024 17:15"), time),
         Corruption("a date for a time", kind, QUARANTINED, cell(stamp, "2024-06-11"), time),
+        Corruption(
+            "a year of five digits", kind, QUARANTINED, cell(stamp, "+12024-06-11T17:15:00"), time
+        ),
         Corruption("no time", kind, QUARANTINED, cell(stamp, ""), rule("timestamp.not_null")),
         Corruption(
             "a UTC offset",

@@ -84,6 +84,21 @@ def test_a_missing_timestamp_is_a_missing_value():
     assert "timestamp.not_null: expected a value" in str(report)
 
 
+@pytest.mark.parametrize(
+    "time", ["+12024-06-11T14:15:00", "0000-01-01T00:00:00", "1899-12-31T23:45:00"]
+)
+def test_a_year_that_no_tick_can_be_in_is_no_time(tmp_path, time):
+    file = tmp_path / "results.csv"
+    write_results(good_results(1), file)
+    head, row = file.read_text().splitlines()
+    user, _, *energies = row.split(",")
+    file.write_text("\n".join([head, ",".join([user, time, *energies])]))
+    for households in (None, users(1)):
+        report = validate_results(file, households)
+        assert "timestamp.type" in checks(report)
+        assert time in str(report)
+
+
 def test_text_that_is_no_number_is_shown_as_it_is(tmp_path):
     path = tmp_path / "results.csv"
     write_results(good_results(), path)
