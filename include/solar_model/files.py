@@ -119,8 +119,8 @@ def write_users(frame: pl.DataFrame, path: Place) -> None:
 def read_results(path: Place) -> pl.DataFrame:
     """Read a results file into the columns and types of `Results`.
 
-    Only what cannot be read is an error here; whether the numbers make sense is the question of
-    `validate_results`.
+    Only what cannot be read or is not there is an error here; whether the numbers make sense is
+    the question of `validate_results`.
 
     Raises
     ------
@@ -132,16 +132,17 @@ def read_results(path: Place) -> pl.DataFrame:
         frame, unreadable = typed(Results, raw)
     except InputError as error:
         raise in_file(error, path) from None
-    if unreadable:
-        first = min(unreadable.values(), key=lambda breach: int(breach.rows[0]))
-        row, column = int(first.rows[0]), str(first.column)
+    incomplete = frame.select(pl.any_horizontal(pl.all().is_null()).arg_true()).to_series()
+    if len(incomplete):
+        row = int(incomplete[0])
+        column = next(name for name in frame.columns if frame[name][row] is None)
         raise InputError(
             "the value cannot be read",
             file=path,
             line=row + FIRST_ROW,
             column=column,
-            value=raw[column][row],
-            expected=first.expected,
+            value=raw[column][row] or "nothing",
+            expected=unreadable[column].expected if column in unreadable else "a value",
         )
     return frame
 

@@ -85,6 +85,15 @@ def test_invalid_results_are_told_and_exit_with_one(solar, day):
     assert "energy_balance" in done.stderr
 
 
+def test_results_with_a_blank_line_are_not_drawn(solar, day):
+    rows = day.read_text()
+    day.write_text(rows + "\n\n")
+    done = solar("plot", day, "-o", "day.png")
+    line = rows.count("\n") + 1
+    assert done.exit_code == 1
+    assert f"line {line}, column user_id: the value cannot be read; found 'nothing'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
