@@ -69,7 +69,9 @@ def test_a_missing_file_is_named(exchange, tmp_path, missing):
         exchange.get(put.name, tmp_path / "elsewhere")
 
 
-@pytest.mark.parametrize("url", ["ftp://host/folder", "/just/a/path", "file://host/folder"])
+@pytest.mark.parametrize(
+    "url", ["ftp://host/folder", "/just/a/path", "file://host/folder", "https://[::1/folder"]
+)
 def test_an_exchange_that_nobody_speaks_is_refused(url):
     with pytest.raises(ConfigurationError, match="SOLAR_EXCHANGES"):
         open_exchange(url)

@@ -47,7 +47,14 @@ def open_exchange(
         When nothing here speaks the URL's scheme, or its connection cannot be used.
     """
     patience = patience or Patience()
-    parts = urlsplit(url.rstrip("/"))
+    try:
+        parts = urlsplit(url.rstrip("/"))
+    except ValueError:
+        # what was found is not repeated: it may hold a login
+        raise ConfigurationError(
+            f"SOLAR_EXCHANGES: what follows {url.partition(':')[0]}:// is no address; expected "
+            f"{EXPECTED}, with brackets around an IPv6 address alone"
+        ) from None
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             f"SOLAR_EXCHANGES: the {parts.scheme} URL of {parts.hostname} holds more than an "
