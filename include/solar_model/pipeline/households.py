@@ -10,6 +10,7 @@ import polars as pl
 import psycopg
 
 from solar_model.community.households import fill_from_site
+from solar_model.contracts import UsersInput, columns_of
 from solar_model.errors import ConfigurationError
 from solar_model.files import write_users
 from solar_model.intake import split_households
@@ -68,9 +69,9 @@ def write_input(
             shards=cycle.shards,
         )
     # as text: what is no number must reach the contract's check, not stop the reader
-    good, rejected = split_households(
-        pl.read_csv(folder / snapshot.households.name, infer_schema=False)
-    )
+    found = pl.read_csv(folder / snapshot.households.name, infer_schema=False)
+    _require_one_meaning(found, config.households_sql)
+    good, rejected = split_households(found)
     states = pl.read_csv(
         folder / snapshot.states.name, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64}
     )
@@ -105,6 +106,20 @@ def write_input(
             "from some 10,000 of them on."
         )
     return FileReference.described(path.absolute().as_uri(), manifest), aside
+
+
+def _require_one_meaning(found: pl.DataFrame, sql_file: Path) -> None:
+    """A column may be there twice, as with ``*`` beside it, when both are the same."""
+    for name in columns_of(UsersInput):
+        for copy in (copy for copy in found.columns if copy.startswith(f"{name}_duplicated_")):
+            row = found[name].ne_missing(found[copy]).arg_max() or 0
+            first, second = found[name][row], found[copy][row]
+            if first != second:
+                raise ConfigurationError(
+                    f"the household query {sql_file} gives two columns {name} that differ, such as "
+                    f"{first or 'nothing'} and {second or 'nothing'}. Name each column once, "
+                    "instead of * beside it."
+                )
 
 
 def _keep_states(rejected: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from solar_model.contracts import UsersInput, columns_of
 from solar_model.errors import ConfigurationError
 from solar_model.pipeline.references import FileReference
 from solar_model.whole_files import atomic_write
@@ -115,7 +112,7 @@ def take_snapshot(
     Raises
     ------
     ConfigurationError
-        When the query's file is missing, Postgres cannot run it, or it gives a column twice.
+        When the query's file is missing, or Postgres cannot run it.
     """
     statement = read_statement(sql_file)
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -143,7 +140,6 @@ def take_snapshot(
     finally:
         connection.isolation_level = None
         connection.read_only = None
-    _require_each_once(households.path, sql_file)
     return Snapshot(households, states)
 
 
@@ -183,18 +179,6 @@ def _write_households(connection: Connection, statement: sql.Composed, path: Pat
                 file.write(row)
         rows = cursor.rowcount
     return FileReference.of(path, rows)
-
-
-def _require_each_once(households: Path, sql_file: Path) -> None:
-    """Which of two columns of one name is meant, nobody can say."""
-    with households.open(encoding="utf-8", newline="") as file:
-        found = Counter(next(csv.reader(file)))
-    twice = [name for name in columns_of(UsersInput) if found[name] > 1]
-    if twice:
-        raise ConfigurationError(
-            f"the household query {sql_file} gives {', '.join(twice)} more than once. "
-            "Name each column once, instead of * beside it."
-        )
 
 
 def _write_states(connection: Connection, which: dict[str, Any], path: Path) -> FileReference:

@@ -59,9 +59,8 @@ def take(connection, folder, sql_file=QUERY, **more):
     """The input file of a tick, as rows by user."""
     this = cycle(connection, folder, **more)
     snapshot = take_snapshot(connection, tick=this.tick_start, sql_file=sql_file, folder=folder)
-    file, quarantined = households.write_input(
-        connection, this, snapshot, load_settings(weather="0.8")
-    )
+    config = load_settings(weather="0.8", households_sql=sql_file)
+    file, quarantined = households.write_input(connection, this, snapshot, config)
     rows = {row["user_id"]: row for row in read_users(file.path).iter_rows(named=True)}
     return rows, quarantined, file, this
 
@@ -331,6 +330,13 @@ def test_the_query_may_begin_with_a_byte_order_mark(backend, tmp_path):
     assert list(take(backend, tmp_path, sql_file=own)[0]) == [user]
 
 
+def test_the_query_may_give_a_column_twice_when_both_are_the_same(backend, tmp_path):
+    user = add(backend)
+    own = tmp_path / "own.sql"
+    own.write_text("SELECT id AS user_id, s.* FROM users JOIN user_systems s ON s.user_id = id")
+    assert list(take(backend, tmp_path, sql_file=own)[0]) == [user]
+
+
 def test_a_query_that_lacks_a_column_is_told_which(backend, tmp_path):
     own = tmp_path / "own.sql"
     own.write_text("SELECT user_id, panel_count FROM user_systems")
@@ -346,7 +352,7 @@ def test_a_query_that_lacks_a_column_is_told_which(backend, tmp_path):
         (b"SELECT 'n/a'::float8 AS panel_wattage", "n/a"),
         (b"SELECT 1 / panel_count FROM user_systems", "division by zero"),
         (b"SELECT user_id INTO copied FROM user_systems", "INTO"),
-        (b"SELECT *, 400 AS panel_wattage FROM user_systems", "gives panel_wattage more than once"),
+        (b"SELECT *, 395 AS panel_wattage FROM user_systems", "differ, such as 400 and 395"),
         ("-- für uns\nSELECT 1".encode("latin-1"), "not in UTF-8"),
         (None, "cannot be read"),
     ],
