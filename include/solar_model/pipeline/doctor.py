@@ -29,6 +29,7 @@ from solar_model.pipeline.exchange import Exchange, open_exchange
 from solar_model.pipeline.exchange.patience import CONNECT_S
 from solar_model.pipeline.exchange.trouble import network_trouble
 from solar_model.pipeline.findings import PATIENCE, Finding, attempt, require_same_clock
+from solar_model.pipeline.households import read_households
 from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.checks import look_at_runners
 from solar_model.settings import Settings
@@ -110,10 +111,18 @@ def _run_query(connection: Database, settings: Settings) -> None:
             sql_file=settings.households_sql,
             folder=Path(folder),
         )
-    if not snapshot.households.rows:
+        good, rejected = read_households(
+            Path(folder) / snapshot.households.name, settings.households_sql
+        )
+    if rejected.is_empty() and good.is_empty():
         raise ConfigurationError(
             f"the household query {settings.households_sql} finds nobody. Are there users with "
             "panel_count above 0?"
+        )
+    if good.is_empty():
+        raise ConfigurationError(
+            f"the household query {settings.households_sql} finds nobody that can be simulated; "
+            f"of {len(rejected):,} the first: {'; '.join(rejected['reasons'][0])}"
         )
 
 

@@ -68,10 +68,7 @@ def write_input(
             shard=cycle.shard,
             shards=cycle.shards,
         )
-    # as text: what is no number must reach the contract's check, not stop the reader
-    found = pl.read_csv(folder / snapshot.households.name, infer_schema=False)
-    _require_one_meaning(found, config.households_sql)
-    good, rejected = split_households(found)
+    good, rejected = read_households(folder / snapshot.households.name, config.households_sql)
     states = pl.read_csv(
         folder / snapshot.states.name, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64}
     )
@@ -106,6 +103,20 @@ def write_input(
             "from some 10,000 of them on."
         )
     return FileReference.described(path.absolute().as_uri(), manifest), aside
+
+
+def read_households(path: Path, sql_file: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part the households of a snapshot: see :func:`solar_model.intake.split_households`.
+
+    Raises
+    ------
+    InputError, ConfigurationError
+        When the query lacks a column, or gives two of one name that differ.
+    """
+    # as text: what is no number must reach the contract's check, not stop the reader
+    found = pl.read_csv(path, infer_schema=False)
+    _require_one_meaning(found, sql_file)
+    return split_households(found)
 
 
 def _require_one_meaning(found: pl.DataFrame, sql_file: Path) -> None:

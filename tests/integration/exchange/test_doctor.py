@@ -113,12 +113,27 @@ def test_a_schema_that_is_missing(configured, folder_place, database):
     assert code == 1 and "Run `solar db upgrade`" in told
 
 
-def test_a_query_that_does_not_fit(configured, folder_place, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("SELECT nothing FROM nowhere", "cannot run the household query"),
+        ("SELECT user_id, panel_count FROM user_systems", "columns are missing"),
+        ("SELECT *, 1 AS panel_wattage FROM user_systems", "two columns panel_wattage that differ"),
+        (
+            "SELECT user_id, -1 AS panel_wattage, panel_count, battery_capacity_kwh, "
+            "inverter_capacity_kw, household_size FROM user_systems",
+            "nobody that can be simulated; of 3 the first: panel_wattage is -1",
+        ),
+    ],
+)
+def test_a_query_that_does_not_fit(
+    configured, folder_place, tmp_path, monkeypatch, statement, words
+):
     query = tmp_path / "households.sql"
-    query.write_text("SELECT nothing FROM nowhere")
+    query.write_text(statement)
     monkeypatch.setenv("SOLAR_HOUSEHOLDS_SQL", str(query))
     code, told = configured(folder_place)
-    assert code == 1 and "cannot run the household query" in told
+    assert code == 1 and words in told
 
 
 def test_nobody_with_panels(configured, folder_place, database):
