@@ -121,16 +121,17 @@ def read_households(path: Path, sql_file: Path) -> tuple[pl.DataFrame, pl.DataFr
 
 def _require_one_meaning(found: pl.DataFrame, sql_file: Path) -> None:
     """A column may be there twice, as with ``*`` beside it, when both are the same."""
-    for name in columns_of(UsersInput):
-        for copy in (copy for copy in found.columns if copy.startswith(f"{name}_duplicated_")):
-            row = found[name].ne_missing(found[copy]).arg_max() or 0
-            first, second = found[name][row], found[copy][row]
-            if first != second:
-                raise ConfigurationError(
-                    f"the household query {sql_file} gives two columns {name} that differ, such as "
-                    f"{first or 'nothing'} and {second or 'nothing'}. Name each column once, "
-                    "instead of * beside it."
-                )
+    for copy in found.columns:
+        name, is_copy, _ = copy.partition("_duplicated_")
+        if not is_copy or name not in columns_of(UsersInput):
+            continue
+        differing = found.filter(pl.col(name).ne_missing(pl.col(copy)))
+        if len(differing):
+            first, second = (differing[column][0] or "nothing" for column in (name, copy))
+            raise ConfigurationError(
+                f"the household query {sql_file} gives two columns {name} that differ, such as "
+                f"{first} and {second}. Name each column once, instead of * beside it."
+            )
 
 
 def _keep_states(rejected: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:

@@ -136,6 +136,16 @@ def test_a_query_that_does_not_fit(
     assert code == 1 and words in told
 
 
+def test_a_query_that_gives_a_column_twice_and_finds_nobody(
+    configured, folder_place, tmp_path, monkeypatch
+):
+    query = tmp_path / "households.sql"
+    query.write_text("SELECT user_id, s.* FROM user_systems s WHERE false")
+    monkeypatch.setenv("SOLAR_HOUSEHOLDS_SQL", str(query))
+    code, told = configured(folder_place)
+    assert code == 1 and "finds nobody" in told
+
+
 def test_nobody_with_panels(configured, folder_place, database):
     with database.connect() as connection:
         connection.execute("UPDATE user_systems SET panel_count = 0")
