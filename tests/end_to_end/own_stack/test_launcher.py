@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -137,67 +138,14 @@ def test_the_command_lines_before_anything_was_started(home):
         assert "Traceback" not in done.stderr
 
 
-def test_a_cycle_from_nothing(home, port):
-    launcher = Launcher(home, "cycle", SOLAR_PORT=port)
-    launcher.wait_for("✓ Starting Airflow")
-    assert launcher.process.wait(timeout=START_SECONDS) == 0, launcher.said
-    assert launcher.left() == []
-    rows, runs = counts(home)
-    assert (rows % 1000, runs >= 1) == (0, True)
-    for shown in ("Cycle of", "completed", "1000", "validate_results"):
-        assert shown in launcher.said
-
-
-def test_no_secret_is_shown(home):
-    said = STARTED[0].said
-    passwords = (home / "postgres" / "passwords.json").read_text()
-    secrets = (home / "secrets.json").read_text()
-    drawn = [word for word in (passwords + secrets).split('"') if len(word) > 16]
-    assert len(drawn) >= 6
-    assert not [secret for secret in drawn if secret in said]
-
-
-def test_a_taken_port(home):
-    with socket.create_server((HOST, 0)) as taken:
-        port = str(taken.getsockname()[1])
-        launcher = Launcher(home, "run", SOLAR_PORT=port)
-        assert launcher.process.wait(timeout=60) == 1
-    assert f"Port {port} is in use" in launcher.said
-    assert "SOLAR_PORT=" in launcher.said
-    assert launcher.left() == []
-
-
-def test_a_component_that_cannot_start(home, port):
-    launcher = Launcher(home, "run", SOLAR_PORT=port, AIRFLOW__TRIGGERER__CAPACITY="many")
-    assert launcher.process.wait(timeout=START_SECONDS) == 1
-    assert "Airflow's triggerer ended with exit code 1" in launcher.said
-    assert "many" in launcher.said  # the end of its log says why
-    assert launcher.left() == []
-
-
-def test_a_stop_in_the_middle_of_starting(home, port):
+def test_from_nothing_it_shows_a_day_looks_after_its_parts_and_ctrl_c_stops_everything(home, port):
     launcher = Launcher(home, "run", SOLAR_PORT=port)
-    launcher.wait_for("Starting Airflow")
-    time.sleep(3)
-    assert launcher.send(signal.SIGTERM) == 128 + signal.SIGTERM, launcher.said
-    assert launcher.left() == []
-
-
-def test_after_a_kill_the_next_start_cleans_up_and_ctrl_c_stops_everything(home, port):
-    killed = Launcher(home, "run", SOLAR_PORT=port)
-    killed.wait_for("✓ Filling in the last 24 hours")
+    launcher.wait_for(READY)
+    assert "✓ Filling in the last 24 hours" in launcher.said
 
     second = Launcher(home, "run", SOLAR_PORT=str(free_port()))
     assert second.process.wait(timeout=60) == 1
-    assert f"running already: http://{HOST}:{port} (pid {killed.process.pid})" in second.said
-
-    killed.send(signal.SIGKILL)
-    assert len(killed.left()) > 5  # nobody was there to stop them
-
-    launcher = Launcher(home, "run", SOLAR_PORT=port)
-    launcher.wait_for(READY)
-    assert "Stopped what an earlier start left behind: " in launcher.said
-    assert not [one for one in killed.family if is_alive(one)]
+    assert f"running already: http://{HOST}:{port} (pid {launcher.process.pid})" in second.said
 
     record = json.loads((home / "processes" / "triggerer.json").read_text())
     os.kill(record["pid"], signal.SIGKILL)
@@ -216,3 +164,55 @@ def test_after_a_kill_the_next_start_cleans_up_and_ctrl_c_stops_everything(home,
     rows, ticks = counts(home)
     assert ticks >= 96, "the dashboard would not show a whole day"
     assert rows == 1000 * ticks
+
+
+def test_a_taken_port(home):
+    with socket.create_server((HOST, 0)) as taken:
+        port = str(taken.getsockname()[1])
+        launcher = Launcher(home, "run", SOLAR_PORT=port)
+        assert launcher.process.wait(timeout=60) == 1
+    assert f"Port {port} is in use" in launcher.said
+    assert "SOLAR_PORT=" in launcher.said
+    assert launcher.left() == []
+
+
+def test_a_component_that_cannot_start(home, port):
+    launcher = Launcher(home, "run", SOLAR_PORT=port, AIRFLOW__LOGGING__LOGGING_LEVEL="many")
+    assert launcher.process.wait(timeout=START_SECONDS) == 1
+    assert re.search(r"Airflow's [a-z-]+ ended with exit code 1", launcher.said)
+    assert "'many'" in launcher.said  # the end of its log says why
+    assert launcher.left() == []
+
+
+def test_a_stop_in_the_middle_of_starting(home, port):
+    launcher = Launcher(home, "run", SOLAR_PORT=port)
+    launcher.wait_for("Starting Airflow")
+    time.sleep(3)
+    assert launcher.send(signal.SIGTERM) == 128 + signal.SIGTERM, launcher.said
+    assert launcher.left() == []
+
+
+def test_a_cycle_after_a_kill_cleans_up_and_ends_by_itself(home, port):
+    killed = Launcher(home, "run", SOLAR_PORT=port)
+    killed.wait_for("Starting Airflow")
+    time.sleep(3)
+    killed.send(signal.SIGKILL)
+    assert len(killed.left()) > 5  # nobody was there to stop them
+
+    launcher = Launcher(home, "cycle", SOLAR_PORT=port)
+    launcher.wait_for("✓ Starting Airflow")
+    assert "Stopped what an earlier start left behind: " in launcher.said
+    assert not [one for one in killed.family if is_alive(one)]
+    assert launcher.process.wait(timeout=START_SECONDS) == 0, launcher.said
+    assert launcher.left() == []
+    for shown in ("Cycle of", "completed", "1000", "validate_results"):
+        assert shown in launcher.said
+
+
+def test_no_secret_is_shown(home):
+    said = STARTED[-1].said  # of a cycle: who is to log in has to be told
+    passwords = (home / "postgres" / "passwords.json").read_text()
+    secrets = (home / "secrets.json").read_text()
+    drawn = [word for word in (passwords + secrets).split('"') if len(word) > 16]
+    assert len(drawn) >= 6
+    assert not [secret for secret in drawn if secret in said]

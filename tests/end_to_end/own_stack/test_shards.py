@@ -7,7 +7,7 @@ from tests.end_to_end.conftest import DAG, booted
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 
-SHARDS = 3
+SHARDS = 2
 FIRST, SECOND = "2024-06-11T17:00:00Z", "2024-06-11T17:15:00Z"
 
 
@@ -41,11 +41,11 @@ def test_each_shard_has_its_files_and_its_row_and_the_tick_is_whole(sharded):
     assert sum(shard[2] for shard in shards) == 1000
     exchange = sharded.settings.home / "exchange"
     for number, shard in enumerate(shards):
-        assert shard[3] == f"results_20240611_1700-{number:05d}-of-00003.csv"
+        assert shard[3] == f"results_20240611_1700-{number:05d}-of-00002.csv"
         assert (exchange / shard[3]).is_file()
     [told] = sharded.messages("2024-06-11T17:00:00")
     assert (told["status"], told["record_count"]) == ("completed", 1000)
-    assert told["result_file"] == "results_20240611_1700-*-of-00003.csv"
+    assert told["result_file"] == "results_20240611_1700-*-of-00002.csv"
     assert not any((sharded.settings.home / "work").glob("*2024-06-11T17-00*"))
 
 
@@ -53,7 +53,7 @@ def test_a_shard_that_fails_holds_up_no_other_and_is_mended_alone(sharded):
     good = sharded.query.read_text()
     sharded.query.write_text(
         "SELECT user_id, panel_wattage, battery_capacity_kwh, inverter_capacity_kw, "
-        "household_size, panel_count / CASE WHEN solar_shard(user_id::text, 3) = 1 THEN 0 ELSE 1 "
+        "household_size, panel_count / CASE WHEN solar_shard(user_id::text, 2) = 1 THEN 0 ELSE 1 "
         "END AS panel_count FROM user_systems WHERE panel_count > 0"
     )
     try:
@@ -62,9 +62,9 @@ def test_a_shard_that_fails_holds_up_no_other_and_is_mended_alone(sharded):
     finally:
         sharded.query.write_text(good)
     before = entries(sharded, SECOND)
-    assert [shard[0] for shard in before] == ["completed", "failed", "completed"]
+    assert [shard[0] for shard in before] == ["completed", "failed"]
     assert "division by zero" in before[1][4]
-    assert households(sharded, SECOND) == before[0][2] + before[2][2] > 400
+    assert households(sharded, SECOND) == before[0][2] > 400
     [told] = sharded.messages("2024-06-11T17:15:00")
     assert (told["status"], told["record_count"]) == ("failed", 0)
 
@@ -75,5 +75,5 @@ def test_a_shard_that_fails_holds_up_no_other_and_is_mended_alone(sharded):
     assert sharded.wait(run_id) == "success"
     after = entries(sharded, SECOND)
     assert [shard[0] for shard in after] == ["completed"] * SHARDS
-    assert (after[0], after[2]) == (before[0], before[2]), "the others were computed again"
+    assert after[0] == before[0], "the other was computed again"
     assert households(sharded, SECOND) == 1000
