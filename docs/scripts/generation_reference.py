@@ -73,24 +73,35 @@ def households(weather_file: Path, systems: list[System]) -> Households:
 
 
 def model_hourly_kwh(weather_file: Path, systems: list[System]) -> Floats:
-    """Energy of each hour of the file's year by this model, in ticks, shape (8760, systems).
+    """Energy of each hour of the file's year by this model, shape (8760, systems)."""
+    return model_kwh(weather_file, systems).reshape(HOURS, 4, -1).sum(axis=1)
+
+
+def model_kwh(weather_file: Path, systems: list[System]) -> Floats:
+    """Energy of each tick of the file's year by this model, shape (35040, systems).
 
     Each tick with sun is a place of its own, so that a year is one call of the model.
     """
     *site, _ = location_cells(*_site(weather_file))
     weather = open_weather(f"file:{weather_file}", seed=0)
     offset_ticks = read_weather_file(weather_file).utc_offset_ticks
-    first = tick_index(datetime(YEAR, 1, 1, tzinfo=UTC)) - offset_ticks
-    suns = [sun_at(first + step, *site) for step in range(HOURS * 4)]
-    day = [step for step, sun in enumerate(suns) if sun.zenith_deg[0] < 90.0]
-    suns = [suns[step] for step in day]
-    skies = [weather.sky(first + step, sun) for step, sun in zip(day, suns, strict=True)]
+    ticks = tick_index(datetime(YEAR, 1, 1, tzinfo=UTC)) - offset_ticks + np.arange(HOURS * 4)
+    year = sun_at(ticks[:, None], *site)
+    day = np.flatnonzero(year.zenith_deg[:, 0] < 90.0)
+    suns = [_in_row(year, step) for step in day]
+    skies = [weather.sky(int(ticks[step]), sun) for step, sun in zip(day, suns, strict=True)]
     sun, sky = _side_by_side(suns), _side_by_side(skies)
-    energy = np.zeros((HOURS * 4, len(systems)))
+    energy = np.zeros((len(ticks), len(systems)))
     for column, system in enumerate(systems):
         arrays = PvArrays(households(weather_file, [system] * len(day)))
         energy[day, column] = arrays.energy_kwh(sun, sky, np.arange(len(day)))
-    return energy.reshape(HOURS, 4, -1).sum(axis=1)
+    return energy
+
+
+def _in_row(suns: Sun, row: int) -> Sun:
+    """One tick of a sun of many."""
+    values = {field.name: getattr(suns, field.name) for field in fields(suns)}
+    return Sun(**{name: value[row] if value.ndim == 2 else value for name, value in values.items()})
 
 
 def _side_by_side(parts: list[T]) -> T:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pvlib
 import PySAM.Battery as SamBattery
 import pytest
+from docs.scripts.generation_reference import System, model_kwh
 from PySAM import BatteryTools
 
 from solar_model.community.battery import (
@@ -16,15 +19,17 @@ from solar_model.community.battery import (
     DISCHARGE_EFFICIENCY,
     INITIAL_STATE_OF_CHARGE,
     MAX_C_RATE_PER_H,
+    Batteries,
 )
+from solar_model.community.consumption import Consumption
 from solar_model.community.households import Households
-from solar_model.community.model import Community
 from solar_model.sample import sample_households
 from solar_model.settings import settings
-from solar_model.ticks import TICK_HOURS
+from solar_model.ticks import TICK_HOURS, tick_index
 
-TICKS = 365 * 96
-TYPICAL_YEAR = f"file:{files(pvlib) / 'data' / '723170TYA.CSV'}"  # of Greensboro
+TYPICAL_YEAR = Path(str(files(pvlib) / "data" / "723170TYA.CSV"))  # of Greensboro
+MIDNIGHT = tick_index(datetime(2023, 1, 1, 5, tzinfo=UTC))  # there, when the file's year begins
+INVERTER_KW = 25.0
 CAPACITIES_KWH = (5.0, 10.0, 20.0)
 LOWEST_SOC, HIGHEST_SOC = 10.0, 90.0  # [%] between which SAM's battery is used
 
@@ -86,21 +91,21 @@ def test_a_year_s_imports_and_exports_are_those_of_sam():
         battery_capacity_kwh=np.array([usable_kwh(capacity) for capacity in CAPACITIES_KWH]),
         battery_soc_kwh=np.full(len(CAPACITIES_KWH), np.nan),
         # SAM's inverter serves the battery alone: one that never limits both together
-        inverter_capacity_kw=np.full(len(CAPACITIES_KWH), 25.0),
+        inverter_capacity_kw=np.full(len(CAPACITIES_KWH), INVERTER_KW),
     )
-    community = Community(households, "2023-01-01T05:00", TYPICAL_YEAR, seed=1)
-    generation, consumption, bought, fed_in = np.empty((4, TICKS, len(households)))
-    for tick in range(TICKS):
-        community.step()
-        generation[tick] = community.flows.generation_kwh
-        consumption[tick] = community.flows.consumption_kwh
-        bought[tick] = community.flows.grid_import_kwh
-        fed_in[tick] = community.flows.grid_export_kwh
+    generation = model_kwh(TYPICAL_YEAR, systems_of(households))
+    load, batteries = Consumption(households, seed=1), Batteries(households)
+    consumption, bought, fed_in = np.empty((3, *generation.shape))
+    for tick in range(len(generation)):
+        flows = batteries.step(generation[tick], load.energy_kwh(MIDNIGHT + tick))
+        consumption[tick] = flows.consumption_kwh
+        bought[tick] = flows.grid_import_kwh
+        fed_in[tick] = flows.grid_export_kwh
     for row, capacity in enumerate(CAPACITIES_KWH):
         sam = sam_battery(capacity)
         sam.value("gen", list(generation[:, row] / TICK_HOURS))
         sam.value("load", list(consumption[:, row] / TICK_HOURS))
-        sam.value("crit_load", [0.0] * TICKS)
+        sam.value("crit_load", [0.0] * len(generation))
         sam.execute(0)
         grid_kwh = np.array(sam.Outputs.grid_power) * TICK_HOURS
         assert bought[:, row].sum() == pytest.approx(-grid_kwh[grid_kwh < 0].sum(), rel=0.03)
@@ -108,3 +113,11 @@ def test_a_year_s_imports_and_exports_are_those_of_sam():
         # and the battery matters: without it, much more would be bought
         without = np.maximum(consumption[:, row] - generation[:, row], 0).sum()
         assert bought[:, row].sum() < 0.8 * without
+
+
+def systems_of(households: Households) -> list[System]:
+    """The panels of households."""
+    dc_kw = households.panel_wattage_w * households.panel_count / 1000.0
+    inverters = households.inverter_capacity_kw
+    columns = (households.tilt_deg, households.azimuth_deg, dc_kw, inverters)
+    return [System("", *map(float, one)) for one in zip(*columns, strict=True)]
