@@ -42,7 +42,11 @@ def arrived(cycle: Cycle, kind: str, number: int = 1, containing: str = "") -> l
     """The mails of a kind, once there are so many."""
 
     def found() -> list[EmailMessage]:
-        return [mail for mail in cycle.mailbox.about(kind) if containing in mail.get_content()]
+        return [
+            mail
+            for mail in cycle.mailbox.about(kind)
+            if containing in mail["Subject"] + mail.get_content()
+        ]
 
     deadline = time.monotonic() + MAIL_SECONDS
     while len(found()) < number:
@@ -101,29 +105,29 @@ def test_the_deadline_of_a_scheduled_cycle_is_told_and_those_of_past_ones_are_no
 
 
 def test_a_failed_task_is_told_once_and_again_when_it_is_mended(cycle, monitor):
-    before = len(cycle.mailbox.about("failed"))
+    # not of a run of the schedule that met the broken query, too: that is a state of its own
+    ours = "(2024-06-23 18:"
     for tick in ("2024-06-23T18:00:00Z", "2024-06-23T18:15:00Z"):
         fail(cycle, tick)
-    mails = arrived(cycle, "failed", before + 1)[before:]
+    mails = arrived(cycle, "failed", containing=ours)
     assert len(mails) == 1, "the second failure is the same state"
     told = sections(mails[0])
     assert told["WHAT HAPPENED"].startswith(f"the task write_input_csv of {DAG} failed: ")
     assert "panel_wattage" in told["WHAT HAPPENED"]
     assert "/tasks/write_input_csv" in links(mails[0])["Log"]
     assert links(mails[0])["Validation report"].startswith("none")
-    first, *others = failed(cycle)
+    *others, last = sorted(failed(cycle), key=lambda run_id: run_id.startswith("manual__"))
     for other in others:
         repeat(cycle, other)
     assert monitor() == "success"
-    assert len(cycle.mailbox.about("failed")) == before + 1
-    repeat(cycle, first)
+    assert len(arrived(cycle, "failed", containing=ours)) == 1
+    repeat(cycle, last)
     assert monitor() == "success"
-    [over] = arrived(cycle, "failed", before + 2)[before + 1 :]
+    [_, over] = arrived(cycle, "failed", 2, containing=ours)
     assert over["In-Reply-To"] == mails[0]["Message-ID"]
 
 
 def test_a_mail_server_that_is_away_harms_no_cycle_and_is_caught_up_with(cycle, monitor):
-    before = len(cycle.mailbox.about("failed"))
     cycle.mailbox.refusing = True
     try:
         run_id = fail(cycle, "2024-06-23T19:00:00Z")
@@ -137,9 +141,10 @@ def test_a_mail_server_that_is_away_harms_no_cycle_and_is_caught_up_with(cycle, 
         assert monitor() == "failed", "somebody who looks at Airflow must see it"
     finally:
         cycle.mailbox.refusing = False
-    assert len(cycle.mailbox.about("failed")) == before
+    ours = "(2024-06-23 19:00"
+    assert not [mail for mail in cycle.mailbox.about("failed") if ours in mail["Subject"]]
     assert monitor() == "success"
-    arrived(cycle, "failed", before + 1, containing="panel_wattage")
+    arrived(cycle, "failed", containing=ours)
     for each in failed(cycle):
         repeat(cycle, each)
     assert monitor() == "success"

@@ -38,7 +38,7 @@ LIMIT = 0.05
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
-several = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+several = settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
