@@ -138,6 +138,7 @@ ODD_VALUES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "good"), [(UsersInput, good_users()), (Results, good_results())])
 def test_the_one_pass_that_finds_nothing_agrees_with_pandera_on_every_column(model, good):
     assert list(breaches(model, good)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import hypothesis
 import polars as pl
 import pytest
 from hypothesis import given
@@ -63,20 +64,20 @@ def test_a_simulated_day_keeps_every_rule(tmp_path, weather, without_state):
     assert not validate_results(results, users)
 
 
-@given(
-    state=st.floats(0, 6),
-    capacity=st.floats(6, 20),
-    inverter=st.floats(0.1, 12),
-    size=st.integers(1, 8),
+systems = st.fixed_dictionaries(
+    {
+        "battery_soc_kwh": st.floats(0, 6),
+        "battery_capacity_kwh": st.floats(6, 20),
+        "inverter_capacity_kw": st.floats(0.1, 12),
+        "household_size": st.integers(1, 8).map(float),
+    }
 )
-def test_odd_batteries_and_inverters_keep_every_rule(tmp_path_factory, **system):
-    users = community(
-        1,
-        battery_soc_kwh=[system["state"]],
-        battery_capacity_kwh=[system["capacity"]],
-        inverter_capacity_kw=[system["inverter"]],
-        household_size=[float(system["size"])],
-    )
+
+
+@hypothesis.settings(max_examples=10)
+@given(st.lists(systems, min_size=20, max_size=20))
+def test_odd_batteries_and_inverters_keep_every_rule(tmp_path_factory, drawn):
+    users = community(len(drawn), **{name: [system[name] for system in drawn] for name in drawn[0]})
     results = simulated(tmp_path_factory.mktemp("day"), users, NOON, steps=8)
     assert not validate_results(results, users)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
+import typer
 from benchmarks.deployment import Assumptions, Coefficients, Deployment, bottlenecks
-from tests.conftest import ROOT
+from benchmarks.scaling import main
+from typer.testing import CliRunner
 
 TASKS = ("query_households", "run_simulation", "insert_results")
 
@@ -77,15 +77,14 @@ def test_the_first_bottleneck_stands_first():
 def compute(tmp_path, *options):
     numbers = tmp_path / "numbers.json"
     numbers.write_text(json.dumps(RESULTS))
-    command = [sys.executable, "-m", "benchmarks.scaling", str(numbers), "--output", str(tmp_path)]
-    return subprocess.run(
-        [*command, *options], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = typer.Typer()
+    command.command()(main)
+    return CliRunner().invoke(command, [str(numbers), "--output", str(tmp_path), *options])
 
 
 def test_anybody_can_compute_the_page_again_with_other_assumptions(tmp_path):
     done = compute(tmp_path, "--assume", "retention_days=365")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     page = (tmp_path / "scaling.md").read_text()
     assert "| `retention_days` | 365 |" in page
     assert "**100,000,000 households**" in page
@@ -104,13 +103,13 @@ def test_anybody_can_compute_the_page_again_with_other_assumptions(tmp_path):
 )
 def test_an_assumption_that_nobody_makes_is_refused(tmp_path, assumption, name):
     done = compute(tmp_path, "--assume", assumption)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert name in done.stderr
     assert not (tmp_path / "scaling.md").exists()
 
 
 def test_what_is_there_already_may_be_free(tmp_path):
     done = compute(tmp_path, "--assume", "processor_hour_usd=0")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     page = (tmp_path / "scaling.md").read_text()
     assert "| workers, while they work [USD a day] | 0.00 | 0.00 | 0.00 |" in page

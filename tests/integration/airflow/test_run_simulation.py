@@ -136,6 +136,7 @@ def lying(change):
         server.server_close()
 
 
+@pytest.mark.slow
 def test_whoever_computes_the_bytes_are_the_same(step, runner, tmp_path):
     step.configure(RUNNER="local")
     here = step.attempt()

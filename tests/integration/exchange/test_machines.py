@@ -76,6 +76,7 @@ def machines(database, tmp_path, monkeypatch):
     settings.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", KINDS, indirect=True)
 def test_each_step_finds_what_the_one_before_left_behind(place, machines, monkeypatch):
     monkeypatch.setenv("SOLAR_EXCHANGES", place.url)

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from solar_model.files import write_users
 from solar_model.runner.jobs import Jobs
 from solar_model.runner.work import simulate_file
@@ -38,6 +40,7 @@ print(*(ours.get(name).status for name in names))
 """
 
 
+@pytest.mark.slow
 def test_what_no_disk_had_room_for_is_done_when_there_is_room(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=False
