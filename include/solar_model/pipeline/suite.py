@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeGuard
 
 import polars as pl
@@ -90,7 +91,7 @@ class Validation:
         """All of it, as a page of Data Docs (HTML)."""
         gx, _ = great_expectations()
         content = gx.render.renderer.ValidationResultsPageRenderer().render(self.outcome)
-        return str(gx.render.view.DefaultJinjaPageView().render(content))
+        return str(page_view().render(content))
 
     @property
     def succeeded(self) -> bool:
@@ -113,6 +114,16 @@ def great_expectations() -> tuple[Any, Any]:
     # before each sum it asks one number after the other whether it is a Decimal: a quarter
     gx.util.does_ndarray_contain_decimal_dtype = _holds_decimals
     return gx, expect
+
+
+@cache
+def page_view() -> Any:
+    """What makes a page of a validation, its templates compiled: that takes longer than a page."""
+    gx, _ = great_expectations()
+    view = gx.render.view.DefaultJinjaPageView()
+    for name in view.env.list_templates(extensions=["j2"]):
+        view.env.get_template(name)
+    return view
 
 
 def _holds_decimals(data: NDArray[Any]) -> TypeGuard[NDArray[Any]]:
