@@ -182,16 +182,24 @@ def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     known = list(columns_of(model))
     for name in raw.columns:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            raise InputError(
-                "the column is not part of the contract",
-                file=file,
-                line=1,
-                column=name,
-                expected=", ".join(known),
-                hint=f"Did you mean {near[0]}?" if near else "Separate columns with commas",
-            )
+            raise _unknown_column(name, known, file)
     return raw
+
+
+def _unknown_column(name: str, known: list[str], file: Path) -> InputError:
+    if "\r" in name:
+        problem = "the lines end with a carriage return alone"
+        return InputError(problem, file=file, line=1, expected="a line feed at the end of each")
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "Separate columns with commas"
+    return InputError(
+        "the column is not part of the contract" if name else "a column has no name",
+        file=file,
+        line=1,
+        column=name or None,
+        expected=", ".join(known),
+        hint=hint if name else "Is there a comma too many at the end of the line?",
+    )
 
 
 def _require_text(file: Path) -> None:

@@ -85,6 +85,8 @@ def test_upper_case_users_become_lower_case(csv):
             None,
             "commas",
         ),
+        ((HEADER + ",", ONE + ","), 1, None, None, "a column has no name"),
+        (("\r".join((HEADER, ONE, TWO)),), 1, None, None, "carriage return"),
         ((HEADER[: -len(",household_size")], ONE[:-2]), 1, "household_size", None, "missing"),
         ((HEADER, ONE, ""), 3, "user_id", "nothing", "a value"),
         ((HEADER, ONE, '"' + TWO), 3, None, None, "cannot be read"),
