@@ -70,7 +70,14 @@ def test_a_missing_file_is_named(exchange, tmp_path, missing):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://host/folder", "/just/a/path", "file://host/folder", "https://[::1/folder"]
+    "url",
+    [
+        "ftp://host/folder",
+        "/just/a/path",
+        "file://host/folder",
+        "https://[::1/folder",
+        "https://host:70000/folder",
+    ],
 )
 def test_an_exchange_that_nobody_speaks_is_refused(url):
     with pytest.raises(ConfigurationError, match="SOLAR_EXCHANGES"):

@@ -49,6 +49,7 @@ def open_exchange(
     patience = patience or Patience()
     try:
         parts = urlsplit(url.rstrip("/"))
+        _ = parts.port  # a number beyond 65535 is none
     except ValueError:
         # what was found is not repeated: it may hold a login
         raise ConfigurationError(
