@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -46,9 +46,13 @@ def weather_of(
     if asked:
         return asked
     recorded = _recorded(connection, ticks)
-    weather = [_or(recorded.get(tick, (None, None))[1], configured) for tick in ticks]
+    return in_spans({tick: _or(recorded.get(tick, (None, None))[1], configured) for tick in ticks})
+
+
+def in_spans(weather: Mapping[datetime, Any]) -> Any:
+    """The weather of consecutive ticks, as `solar_model.run_simulation` takes it."""
     spans = []
-    for given, group in groupby(zip(ticks, weather, strict=True), key=lambda pair: pair[1]):
+    for given, group in groupby(weather.items(), key=lambda pair: pair[1]):
         spell = [tick_index(tick) for tick, _ in group]
         spans.append({"ticks": [spell[0], spell[-1]], "weather": given})
     return spans[0]["weather"] if len(spans) == 1 else {"spans": spans}
@@ -63,8 +67,8 @@ def _recorded(connection: Connection, ticks: Sequence[datetime]) -> dict[datetim
     with connection.transaction():  # leaves none open behind it
         rows = connection.execute(
             """
-            SELECT tick, seed, weather FROM simulation_runs
-            WHERE tick BETWEEN %s AND %s AND shard = 0 AND weather IS NOT NULL ORDER BY tick
+            SELECT DISTINCT ON (tick) tick, seed, weather FROM simulation_runs
+            WHERE tick BETWEEN %s AND %s AND weather IS NOT NULL ORDER BY tick, shard
             """,
             (ticks[0], ticks[-1]),
         ).fetchall()

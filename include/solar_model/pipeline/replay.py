@@ -24,7 +24,7 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline import quarantine
 from solar_model.pipeline.connections import Lookup
 from solar_model.pipeline.exchange import open_exchange
-from solar_model.pipeline.repetition import weather_of
+from solar_model.pipeline.repetition import in_spans
 from solar_model.scratch import scratch_folder
 from solar_model.settings import Settings
 from solar_model.simulation import run_simulation
@@ -228,18 +228,19 @@ def _weather(connection: Connection, run: Recorded, asked: Manifest) -> Any:
         return run.weather
     ticks = ticks_from(parse_tick(asked.tick), asked.steps)
     with connection.transaction():
-        [(still,)] = connection.execute(
-            "SELECT count(*) FROM simulation_runs WHERE tick = ANY(%s) AND results_sha256 = %s",
+        still = connection.execute(
+            "SELECT tick, weather FROM simulation_runs "
+            "WHERE tick = ANY(%s) AND results_sha256 = %s ORDER BY tick",
             (ticks, run.results_sha256),
         ).fetchall()
-    if still < asked.steps:
+    if len(still) < asked.steps:
         raise InputError(
-            f"{asked.steps - still} of the {asked.steps} ticks that were computed with this one "
-            "have been run again since, and their weather is no longer known",
+            f"{asked.steps - len(still)} of the {asked.steps} ticks that were computed with this "
+            "one have been run again since, and their weather is no longer known",
             value=run.id,
             hint="Replay those",
         )
-    return weather_of(connection, ticks, None, "")
+    return in_spans(dict(still))
 
 
 def _stored(connection: Connection, run: Recorded) -> pl.DataFrame:

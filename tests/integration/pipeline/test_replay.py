@@ -41,14 +41,16 @@ def run(connection, config):
     """Compute and store a tick as a cycle does; gives the id of its run."""
     load_sample(connection, 20, seed=1)
 
-    def run_tick(tick=NOON, kept_here=False, steps=1, weather=None) -> str:
+    def run_tick(tick=NOON, kept_here=False, steps=1, weather=None, **part) -> str:
         folder = config.work_dir / f"manual__{tick:%H%M}-{steps}"
         run_id = runs.start(
-            connection, tick=tick, airflow_run_id=folder.name, seed=config.seed, steps=steps
+            connection, tick=tick, airflow_run_id=folder.name, seed=config.seed, steps=steps, **part
         )
-        cycle = Cycle(timestamp_text(tick), run_id, config.seed, weather, str(folder), steps)
+        cycle = Cycle(
+            timestamp_text(tick), run_id, config.seed, weather, str(folder), steps, **part
+        )
         snapshot = take_snapshot(
-            connection, tick=tick, sql_file=config.households_sql, folder=folder
+            connection, tick=tick, sql_file=config.households_sql, folder=folder, **part
         )
         given, _ = households.write_input(connection, cycle, snapshot, config)
         results = simulate_file(given.path, folder / "runner")
@@ -175,6 +177,13 @@ def test_any_tick_of_a_run_over_many_is_replayed_until_one_of_them_was_run_again
     assert replay(connection, ids[2], config, no_connections).differences == ()
     with pytest.raises(InputError, match=r"1 of the 4 ticks .* have been run again since"):
         replay(connection, ids[0], config, no_connections)
+
+
+def test_a_shard_of_a_run_over_many_is_replayed_with_its_own_weather(connection, config, run):
+    second = run(steps=4, weather="0.5", shard=1, shards=2)
+    assert replay(connection, second, config, no_connections).differences == ()
+    run(steps=4, weather="1.0", shard=0, shards=2)
+    assert replay(connection, second, config, no_connections).differences == ()
 
 
 def test_what_is_no_run_or_stored_nothing_is_refused(connection, config):
