@@ -58,6 +58,7 @@ class CycleOperator(BaseOperator):
             open_database(self.execution_timeout) as connection,
             runs.timed(connection, cycle.run_id, step_of(self)),
         ):
+            self.require_ours(connection, context)
             added = self.step(connection, cycle)
         return {**self.handover, **added}
 
@@ -69,6 +70,19 @@ class CycleOperator(BaseOperator):
     def cycle(self) -> Cycle:
         """The cycle, with its work folder on this machine."""
         return work_folders.on_this_machine(Cycle(**self.handover["cycle"]), settings().work_dir)
+
+    def require_ours(self, connection: Database, context: Context) -> None:
+        """Raise `ResultsError` when the rows of the ledger have become those of another run."""
+        cycle = self.cycle
+        if cycle.run_id is not None:
+            runs.require_ours(
+                connection,
+                cycle.run_id,
+                context["dag_run"].run_id,
+                steps=cycle.steps,
+                shard=cycle.shard,
+                shards=cycle.shards,
+            )
 
     def moved(
         self,

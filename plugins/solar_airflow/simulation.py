@@ -47,6 +47,8 @@ class RunSimulationOperator(CycleOperator):
     def execute(self, context: Context) -> Handover:
         """Simulate here, or ask a runner and defer; a retry goes back to the runner it asked."""
         step_back(context)
+        with open_database(self.execution_timeout) as connection:
+            self.require_ours(connection, context)
         config = settings()
         began = time.time()
         if config.runner == LOCAL:

@@ -11,10 +11,13 @@ import pytest
 from solar_airflow.cycle import CycleOperator
 from solar_airflow.ending import record_failure
 from solar_airflow.operators import QueryHouseholdsOperator
-from solar_model.errors import InputError
+from solar_model.errors import InputError, ResultsError
+from solar_model.pipeline import runs
 from solar_model.pipeline.backend import load_sample
+from solar_model.pipeline.references import Cycle
 from solar_model.pseudonyms import pseudonym
 from solar_model.settings import load_settings
+from solar_model.ticks import timestamp_text
 
 USER = "0191e3a2-7c1d-7b5a-9f00-1a2b3c4d5e6f"
 TICK = datetime(2024, 9, 11, 14, 15, tzinfo=UTC)
@@ -62,7 +65,7 @@ def test_who_is_in_trouble_is_told_by_a_pseudonym(query, database, monkeypatch, 
     handover = query()
     with pytest.raises(InputError, match=f"line 4.*{pseudonym(USER)}") as caught:
         NamesAUser(task_id="a_step", handover=handover).execute(
-            {"dag_run": SimpleNamespace(run_type="manual")}
+            {"dag_run": SimpleNamespace(run_type="manual", run_id="manual")}
         )
     task = SimpleNamespace(task_id="a_step")
     monkeypatch.setattr("solar_airflow.ending.open_database", lambda: database.connect())
@@ -74,3 +77,23 @@ def test_who_is_in_trouble_is_told_by_a_pseudonym(query, database, monkeypatch, 
     assert pseudonym(USER) in told
     trace = "".join(traceback.format_exception(caught.value))
     assert USER not in told + trace + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("ours", "since", "message"),
+    [
+        ({"shard": 1, "shards": 4}, {"shard": 1, "shards": 2}, "into 2 shards since"),
+        ({"shard": 3, "shards": 4}, {"shard": 0, "shards": 2}, "into fewer shards since"),
+        ({"steps": 4}, {}, "has begun ticks of this run since"),
+        ({}, {"steps": 4}, "has begun ticks of this run since"),
+    ],
+)
+@pytest.mark.usefixtures("query")
+def test_a_step_of_a_run_whose_rows_became_another_ones_says_so(database, ours, since, message):
+    with database.connect() as connection:
+        run_id = runs.start(connection, tick=TICK, airflow_run_id="ours", seed=7, **ours)
+        cycle = Cycle(timestamp_text(TICK), run_id, 7, None, "work", **ours)
+        runs.start(connection, tick=TICK, airflow_run_id="theirs", seed=7, **since)
+    context = {"dag_run": SimpleNamespace(run_type="manual", run_id="ours")}
+    with pytest.raises(ResultsError, match=f"{message}.*clear it from query_households on"):
+        NamesAUser(task_id="a_step", handover={"cycle": cycle.to_dict()}).execute(context)

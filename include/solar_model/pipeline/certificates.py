@@ -145,7 +145,8 @@ def store(
     connection.execute(_ADD if add else _REPLACE, {**certificate, "run_id": run_id})
 
 
-# A community that is split has a certificate per shard: together they are that of the tick.
+# A community that is split has a certificate per shard: together they are that of the tick. One of
+# when the tick was split otherwise is of households that others have now.
 _BETWEEN = sql.SQL(
     """
     SELECT tick, {sums},
@@ -156,6 +157,7 @@ _BETWEEN = sql.SQL(
     FROM energy_certificates AS known JOIN simulation_runs AS run ON run.id = simulation_run_id
     WHERE (%(since)s::timestamptz IS NULL OR tick >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR tick < %(until)s)
+      AND rows_inserted IS NOT NULL
     GROUP BY tick ORDER BY tick DESC LIMIT %(limit)s
     """
 ).format(

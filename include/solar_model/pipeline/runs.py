@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from solar_model import SCHEMA_VERSION, __version__
+from solar_model.errors import ResultsError
 from solar_model.ticks import ticks_from
 
 Connection = psycopg.Connection[Any]
@@ -58,8 +59,22 @@ WITH others AS (
 ), removed AS (
     DELETE FROM simulation_runs WHERE id IN (SELECT id FROM others WHERE shard >= %(shards)s)
 )
-UPDATE simulation_runs SET shards = %(shards)s, rows_inserted = NULL
+UPDATE simulation_runs SET
+    shards = %(shards)s,
+    rows_inserted = NULL,
+    households_queried = NULL,
+    households_quarantined = NULL
 WHERE id IN (SELECT id FROM others WHERE shard < %(shards)s)
+"""
+
+# Those of all shards, by the first one that begins: one that never does is missed then.
+_OPEN = """
+INSERT INTO simulation_runs
+    (tick, shard, shards, airflow_run_id, seed, model_version, schema_version)
+SELECT tick, shard, %(shards)s, %(airflow_run_id)s, %(seed)s, %(model)s, %(schema)s
+FROM unnest(%(ticks)s::timestamptz[]) AS tick, generate_series(0, %(shards)s - 1) AS shard
+ORDER BY tick, shard
+ON CONFLICT (tick, shard) DO NOTHING
 """
 
 
@@ -87,29 +102,61 @@ def start(
         "ticks": ticks_from(tick, steps),
     }
     connection.execute(_SPLIT_ANEW, given)
+    connection.execute(_OPEN, given)
     rows = connection.execute(
         """
-        INSERT INTO simulation_runs AS run
-            (tick, shard, shards, airflow_run_id, seed, model_version, schema_version)
-        SELECT
-            tick, %(shard)s, %(shards)s, %(airflow_run_id)s, %(seed)s, %(model)s, %(schema)s
-        FROM unnest(%(ticks)s::timestamptz[]) AS tick
-        ON CONFLICT (tick, shard) DO UPDATE SET
+        UPDATE simulation_runs SET
             status = 'running',
-            attempt = run.attempt
-                + (run.airflow_run_id IS DISTINCT FROM excluded.airflow_run_id)::int,
-            airflow_run_id = excluded.airflow_run_id,
+            attempt = attempt + (airflow_run_id IS DISTINCT FROM %(airflow_run_id)s)::int,
+            airflow_run_id = %(airflow_run_id)s,
             error = NULL,
             started_at = now(),
             finished_at = NULL,
             notified_at = NULL,
             timings_s = '{}'
+        WHERE tick = ANY(%(ticks)s) AND shard = %(shard)s
         RETURNING tick, id::text
         """,
         given,
     ).fetchall()
     connection.commit()
     return str(min(rows)[1])
+
+
+def require_ours(
+    connection: Connection, run_id: str, airflow_run_id: str, *, steps: int, shard: int, shards: int
+) -> None:
+    """Hold what a step of a run was handed over against the ledger of now.
+
+    Two runs of one tick replace each other's rows, and the last one wins.
+
+    Raises
+    ------
+    ResultsError
+        When the rows of the ledger have become those of a run of other ticks or households.
+    """
+    with connection.transaction():
+        found = connection.execute(
+            """
+            SELECT shards, airflow_run_id, (
+                SELECT count(*) FROM simulation_runs AS beside
+                WHERE (airflow_run_id, shard) = (run.airflow_run_id, run.shard)
+            )
+            FROM simulation_runs AS run WHERE id = %s
+            """,
+            (run_id,),
+        ).fetchone()
+    shards_now, begun_by, ticks = found or (None, "another run", 0)
+    if shards_now != shards:
+        since = f"split the community into {shards_now or 'fewer'} shards"
+    elif begun_by != airflow_run_id and max(steps, ticks) > 1:
+        since = "begun ticks of this run"
+    else:
+        return
+    raise ResultsError(
+        f"{begun_by} has {since} since, so that nothing of this one (shard {shard} of {shards}) is "
+        "inserted. To have it all the same, clear it from query_households on."
+    )
 
 
 def hold(connection: Connection, run_id: str) -> dict[datetime, str]:

@@ -24,7 +24,7 @@ from solar_model.settings import settings
 
 pytestmark = pytest.mark.slow
 
-MANUAL = {"dag_run": SimpleNamespace(run_type="manual")}
+MANUAL = {"dag_run": SimpleNamespace(run_type="manual", run_id="manual")}
 TICK = "2024-09-11T14:15:00"
 INPUT, RESULTS = "users_input_20240911_141500.csv", "results_20240911_1415.csv"
 

@@ -119,6 +119,9 @@ def test_shards_are_one_tick(connection, day):
     assert row["generation_kwh"] == pytest.approx(whole["generation_kwh"])
     assert row["worst_user_id"] == whole["worst_user_id"]
     assert row["worst_residual_kwh"] == whole["worst_residual_kwh"]
+    # split into three: what two had says nothing until it was computed again
+    runs.start(connection, tick=MORNING, airflow_run_id="y", seed=1, shard=2, shards=3)
+    assert certificates.between(connection).is_empty()
 
 
 @pytest.mark.usefixtures("stored")
@@ -146,6 +149,7 @@ def test_every_tick_of_a_span_is_judged(database, connection, day, monkeypatch):
     for number in range(100):
         tick = MORNING + number * TICK
         run_id = runs.start(connection, tick=tick, airflow_run_id=str(tick), seed=1)
+        runs.record(connection, run_id, rows_inserted=len(first))
         certificates.store(connection, run_id, proof | {"residual_kwh": 1.0 - min(number, 1)})
     connection.commit()
     monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))

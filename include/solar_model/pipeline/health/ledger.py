@@ -70,6 +70,7 @@ _WHOLE = f"{_TICKS} AND tick = ({_NEWEST_WHOLE}) GROUP BY tick"
 _TODAY = """
 SELECT coalesce(sum(generation_kwh), 0) FROM simulation_runs
 WHERE tick >= date_trunc('day', %(now)s::timestamptz, 'UTC') AND tick <= %(now)s
+    AND rows_inserted IS NOT NULL
 """
 
 # The tasks of the newest finished run, and what each usually takes: the median of a day.
