@@ -71,7 +71,7 @@ def write_input(
     good, rejected = read_households(folder / snapshot.households.name, config.households_sql)
     states = pl.read_csv(
         folder / snapshot.states.name, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64}
-    )
+    ).unique("user_id", keep="first")
     good = fill_from_site(_carry_states(good, states), config)
     path = folder / input_file_name(cycle.tick_start, cycle.part)
     write_users(good, path)

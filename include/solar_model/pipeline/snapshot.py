@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,37 @@ Connection = psycopg.Connection[Any]
 # A semicolon, and comments behind it, cannot stand inside of COPY (…).
 _ENDING = re.compile(r"\s*;(\s|--[^\n]*)*\Z")
 
-# The last tick before this one that has rows: an outage does not reset the batteries, nor does one
-# of other shards. A tick that was run again, to be split otherwise, and failed has those of before,
-# though the ledger counts none; to look at the rows themselves takes long.
-_LAST_TICK = """
-SELECT tick FROM simulation_runs
-WHERE tick < %(tick)s
-GROUP BY tick
-HAVING bool_and(rows_inserted IS NOT NULL)
-    OR bool_or(rows_inserted IS NOT NULL AND shards = %(shards)s AND shard = %(shard)s)
-    OR bool_or(attempt > 1) AND (%(shards)s > 1 OR bool_and(rows_inserted IS NULL)) AND EXISTS (
-        SELECT FROM energy_data
-        WHERE "timestamp" = tick AND source = 'SIMULATION'
-          AND (%(shards)s = 1 OR solar_shard(user_id::text, %(shards)s) = %(shard)s)
+# The newest tick before this one that has ended well, with all shards or with this one as it is cut
+# now: an outage does not reset the batteries. Where later ticks failed, some of their households
+# have rows all the same: those of other shards, and those of before when a tick was run again. One
+# that was to be split otherwise then has rows though the ledger counts none; to look at them takes
+# long, so only of the newest.
+_LAST_TICKS = """
+WITH ended AS (
+    SELECT tick FROM (
+        SELECT
+            tick, shard, shards,
+            rows_inserted IS NOT NULL AND status::text IN ('completed', 'degraded') AS well
+        FROM simulation_runs WHERE tick < %(tick)s
+    ) AS runs
+    GROUP BY tick
+    HAVING count(*) = max(shards) AND bool_and(well)
+        OR bool_or(well AND shards = %(shards)s AND shard = %(shard)s)
+    ORDER BY tick DESC LIMIT 1
+), later AS (
+    SELECT * FROM simulation_runs
+    WHERE tick < %(tick)s AND tick > coalesce((SELECT tick FROM ended), '-infinity')
+)
+SELECT tick FROM ended
+UNION SELECT max(tick) FROM later WHERE rows_inserted IS NOT NULL GROUP BY shards, shard
+UNION SELECT tick FROM (
+    SELECT tick FROM later
+    WHERE attempt > 1 AND EXISTS (
+        SELECT FROM energy_data WHERE "timestamp" = tick AND source = 'SIMULATION'
     )
-ORDER BY tick DESC LIMIT 1
+    ORDER BY tick DESC LIMIT 1
+) AS again
+ORDER BY tick DESC
 """
 
 # All lines of the CSV file as one text: a row costs more on its way than what is in it. A text may
@@ -60,11 +77,6 @@ FROM (
 ) AS held
 WHERE state IS NOT NULL
   AND (%(shards)s = 1 OR solar_shard(user_id, %(shards)s) = %(shard)s)
-  AND NOT EXISTS (
-    SELECT FROM energy_data
-    WHERE "timestamp" = %(last)s AND energy_data.user_id = held.user_id::uuid
-      AND source = 'SIMULATION'
-  )
 """
 _STATES_HEADER = b"user_id,previous_soc_kwh\n"
 
@@ -78,7 +90,8 @@ class Snapshot:
     households : FileReference
         Rows of the household query, as Postgres writes them.
     states : FileReference
-        The batteries' states at the end of the tick before; of those set aside, at its start.
+        The batteries' states at the end of the tick before; of those set aside, at its start. Where
+        a household has several, the first is the newest.
     """
 
     households: FileReference
@@ -123,9 +136,9 @@ def take_snapshot(
                 connection, _of_shard(statement, shard, shards), folder / "households.csv"
             )
             part = {"shard": shard, "shards": shards}
-            before = connection.execute(_LAST_TICK, {"tick": tick, **part}).fetchone()
+            before = connection.execute(_LAST_TICKS, {"tick": tick, **part}).fetchall()
             states = _write_states(
-                connection, {"last": before and before[0], **part}, folder / "states.csv"
+                connection, [{"last": last, **part} for (last,) in before], folder / "states.csv"
             )
     except (
         psycopg.ProgrammingError,
@@ -181,11 +194,11 @@ def _write_households(connection: Connection, statement: sql.Composed, path: Pat
     return FileReference.of(path, rows)
 
 
-def _write_states(connection: Connection, which: dict[str, Any], path: Path) -> FileReference:
+def _write_states(connection: Connection, ticks: list[dict[str, Any]], path: Path) -> FileReference:
     rows = 0
     with atomic_write(path) as file:
         file.write(_STATES_HEADER)
-        for statement in (_STATES, _STATES_SET_ASIDE):
+        for which, statement in product(ticks, (_STATES, _STATES_SET_ASIDE)):
             [(found, lines)] = connection.execute(statement, which).fetchall()
             if found:
                 file.write(f"{lines}\n".encode())

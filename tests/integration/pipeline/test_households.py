@@ -236,6 +236,20 @@ def test_a_household_that_broke_the_contract_finds_its_battery_as_it_was(backend
     assert (rows[held.lower()]["battery_soc_kwh"], quarantined) == (7.5, 0)
 
 
+def test_a_rerun_that_fails_does_not_reset_the_battery_of_who_had_been_set_aside(backend, tmp_path):
+    served, held = add(backend), add(backend)
+    store(backend, TICK - 2 * QUARTER, {served: 3.0, held: 7.5})
+    backend.execute("UPDATE user_systems SET panel_wattage = 'NaN' WHERE user_id = %s", (held,))
+    assert take(backend, tmp_path, tick=TICK - QUARTER)[1] == 1
+    store(backend, TICK - QUARTER, {served: 3.25})
+    backend.execute("UPDATE user_systems SET panel_wattage = 400 WHERE user_id = %s", (held,))
+    *_, again = take(backend, tmp_path, tick=TICK - QUARTER)  # nobody is set aside any more
+    runs.fail(backend, f"test {again.tick_start}", "no runner")
+    rows, *_ = take(backend, tmp_path)
+    states = {user: row["battery_soc_kwh"] for user, row in rows.items()}
+    assert states == {served: 3.25, held: 7.5}
+
+
 def test_who_was_set_aside_twice_in_a_tick_has_one_state(backend, tmp_path):
     served, held = add(backend), add(backend)
     store(backend, TICK - QUARTER, {served: 3.0})

@@ -16,6 +16,7 @@ from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.health import ledger as health
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
+from solar_model.pipeline.repetition import seed_of, weather_of
 from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.work import simulate_file
 from solar_model.settings import PROJECT_ROOT, load_settings
@@ -81,6 +82,22 @@ def sums(connection, tick: datetime) -> tuple:
         f"{totals} FROM simulation_runs WHERE tick = %s",
         (tick,),
     ).fetchone()
+
+
+def given_states(folder: Path) -> dict[str, float]:
+    """The batteries' states in the input files of a tick."""
+    files = sorted(folder.glob("*/users_input_*.csv"))
+    rows = pl.concat([pl.read_csv(file) for file in files]).select("user_id", "battery_soc_kwh")
+    assert rows["user_id"].is_unique().all()
+    return dict(rows.iter_rows())
+
+
+def stored_states(connection, tick: datetime) -> dict[str, float]:
+    return dict(
+        connection.execute(
+            'SELECT user_id::text, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s', (tick,)
+        ).fetchall()
+    )
 
 
 def test_after_sixteen_shards_as_after_one(community, tmp_path):
@@ -153,13 +170,69 @@ def test_batteries_go_on_after_a_tick_that_was_to_be_split_otherwise_and_failed(
         )
     runs.fail(community, "again", "no weather")
     run(community, tmp_path / "2", NOON + 2 * QUARTER, after)
-    files = sorted((tmp_path / "2").glob("*/users_input_*.csv"))
-    given = pl.concat([pl.read_csv(file) for file in files])
-    left = community.execute(
-        'SELECT user_id::text, battery_soc_kwh FROM energy_data WHERE "timestamp" = %s',
-        (NOON + QUARTER,),
-    ).fetchall()
-    assert dict(given.select("user_id", "battery_soc_kwh").iter_rows()) == dict(left)
+    assert given_states(tmp_path / "2") == stored_states(community, NOON + QUARTER)
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 5])
+@pytest.mark.parametrize("before", [1, 4])
+def test_each_battery_goes_on_from_its_last_row_however_the_ticks_were_split(
+    community, tmp_path, before, after
+):
+    run(community, tmp_path / "0", NOON, before)
+    failing = NOON + QUARTER
+    for shard in (0, 2):
+        run_shard(community, tmp_path / "1", failing, shard, 3)
+    runs.start(community, tick=failing, airflow_run_id="it fails", seed=7, shard=1, shards=3)
+    runs.fail(community, "it fails", "out of memory", shard=1)
+    run(community, tmp_path / "2", NOON + 2 * QUARTER, after)
+    last = stored_states(community, NOON) | stored_states(community, failing)
+    assert given_states(tmp_path / "2") == last
+
+
+def test_a_shard_that_never_began_is_missed(community, tmp_path):
+    run(community, tmp_path / "0", NOON, 3)
+    tick, now = NOON + QUARTER, NOON + 2 * QUARTER
+    for shard in (0, 2):
+        run_shard(community, tmp_path / "1", tick, shard, 3)
+    [entry] = ledger.entries(community, tick, tick, now)
+    assert (entry.state, entry.stored) == (ledger.State.RUNNING, False)
+    # as when its first task fails before it has reached the database, or the run's time is up
+    runs.fail(community, f"{tick} of 3", "too many connections", shard=1)
+    [entry] = ledger.entries(community, tick, tick, now)
+    assert (entry.state, entry.stored) == (ledger.State.FAILED, False)
+    newest = health.read(community, now).day[-1]
+    assert (newest.status, newest.error) == ("failed", "too many connections")
+
+    run(community, tmp_path / "2", NOON + 2 * QUARTER, 3)
+    last = stored_states(community, NOON) | stored_states(community, tick)
+    assert given_states(tmp_path / "2") == last
+    run_shard(community, tmp_path / "1", tick, 1, 3)
+    attempts = "SELECT DISTINCT attempt, status::text FROM simulation_runs"
+    assert community.execute(attempts).fetchall() == [(1, "completed")]
+
+
+def test_what_a_tick_was_computed_with_is_known_from_any_of_its_shards(community, tmp_path):
+    runs.start(community, tick=NOON, airflow_run_id="it fails", seed=7, shard=0, shards=3)
+    runs.fail(community, "it fails", "why")
+    run_shard(community, tmp_path, NOON, 1, 3)
+    assert seed_of(community, [NOON], None, 1) == 7
+    assert weather_of(community, [NOON], None, "0.9") == "stochastic"
+
+
+def test_a_tick_that_is_split_anew_counts_nobody_twice(community, tmp_path):
+    run(community, tmp_path / "whole", NOON, 1)
+    for shard in (1, 2):
+        run_shard(community, tmp_path / "parts", NOON, shard, 3)
+    runs.start(community, tick=NOON, airflow_run_id="it fails", seed=7, shard=0, shards=3)
+    runs.fail(community, "it fails", "why", shard=0)
+    rows, generated = community.execute(
+        "SELECT sum(rows_inserted)::int, sum(generation_kwh) FROM simulation_runs WHERE shard > 0"
+    ).fetchone()
+    seen = health.read(community, NOON + QUARTER)
+    assert seen.today_kwh == pytest.approx(generated)
+    [tick] = seen.day
+    assert tick.households_queried == tick.rows_inserted + tick.households_quarantined
+    assert (tick.rows_inserted, len(stored(community))) == (rows, HOUSEHOLDS - 1)
 
 
 def test_the_whole_has_ended_well_when_every_shard_has(community, tmp_path):
