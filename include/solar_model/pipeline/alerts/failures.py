@@ -66,7 +66,7 @@ def succeeded(dag_id: str, run_id: str) -> Observation:
 
 
 def mended(connection: psycopg.Connection[Any]) -> list[Observation]:
-    """Failures of cycles whose ticks have rows since.
+    """Failures of cycles whose ticks have rows since, of all their shards.
 
     On schedule, the next good cycle ends the state: the service is well again. A backfill goes on
     with other ticks after one that failed, so there each tick that failed must have been mended.
@@ -85,8 +85,11 @@ def _is_mended(connection: psycopg.Connection[Any], alert: Alert) -> bool:
         question = """
             SELECT EXISTS (
                 SELECT FROM simulation_runs
-                WHERE airflow_run_id LIKE 'scheduled\\_\\_%%' AND finished_at > %(since)s
-                    AND status::text IN ('completed', 'degraded'))
+                WHERE tick >= (%(ticks)s::timestamptz[])[1]
+                GROUP BY tick
+                HAVING bool_and(status::text IN ('completed', 'degraded'))
+                    AND bool_or(
+                        airflow_run_id LIKE 'scheduled\\_\\_%%' AND finished_at > %(since)s))
             """
     else:
         question = """
@@ -94,8 +97,9 @@ def _is_mended(connection: psycopg.Connection[Any], alert: Alert) -> bool:
                 SELECT FROM unnest(%(ticks)s::timestamptz[]) AS failed (tick)
                 WHERE NOT EXISTS (
                     SELECT FROM simulation_runs AS run
-                    WHERE run.tick = failed.tick AND run.finished_at > %(begun)s
-                        AND run.status::text IN ('completed', 'degraded')))
+                    WHERE run.tick = failed.tick
+                    HAVING bool_and(status::text IN ('completed', 'degraded'))
+                        AND max(finished_at) > %(begun)s))
             """
     values = {"since": alert.seen_at, "begun": alert.begun_at, "ticks": alert.facts["ticks"]}
     with connection.transaction():

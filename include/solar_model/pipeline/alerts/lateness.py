@@ -14,7 +14,15 @@ from solar_model.ticks import TICK
 
 KIND = "late"
 
-_RUN = "SELECT status::text, started_at, finished_at FROM simulation_runs WHERE airflow_run_id = %s"
+# As one, whatever its shards: it is over when the last of them is.
+_RUN = """
+SELECT
+    CASE WHEN bool_or(status::text = 'failed') THEN 'failed' END,
+    min(started_at),
+    CASE WHEN bool_and(finished_at IS NOT NULL) THEN max(finished_at) END
+FROM simulation_runs WHERE airflow_run_id = %s
+HAVING count(*) > 0
+"""
 _WAS_RUN = """
 SELECT EXISTS (
     SELECT FROM simulation_runs WHERE tick = %s AND airflow_run_id NOT LIKE 'backfill\\_\\_%%')

@@ -137,6 +137,29 @@ def test_a_deadline_is_told_once_unless_the_run_has_failed_or_was_in_time(
     assert len(post.about("late")) == told
 
 
+def test_of_several_shards_the_last_one_tells_whether_a_cycle_is_late(connection, teller):
+    for shard, seconds in enumerate((20, 301, 30)):
+        add_run(connection, DUE, shard=shard, shards=3, seconds=seconds)
+    run_id = f"scheduled__{DUE:%Y-%m-%dT%H:%M:%S+00:00}"
+    assert deadline_missed(connection, run_id, DUE, "success", teller.config)
+
+
+@pytest.mark.parametrize("kind", ["scheduled", "backfill"])
+def test_a_shard_that_failed_is_not_mended_by_the_others(connection, teller, post, monitor, kind):
+    good_day(connection, DUE - TICK)
+    teller.tell(connection, [failure(DUE, kind).observed()])
+    run = {"airflow_run_id": failure(DUE, kind).run_id, "shards": 2}
+    later = datetime.now(tz=UTC) + timedelta(seconds=1)
+    failed = add_run(connection, DUE, shard=0, status="failed", finished_at=later, **run)
+    add_run(connection, DUE, shard=1, finished_at=later, **run)
+    monitor()
+    assert len(post.about("failed")) == 1
+    connection.execute("UPDATE simulation_runs SET status = 'completed' WHERE id = %s", (failed,))
+    connection.commit()
+    monitor()
+    assert len(post.about("failed")) == 2
+
+
 def test_a_run_that_never_began_is_late_and_one_that_failed_before_it_began_is_not(
     connection, teller
 ):
