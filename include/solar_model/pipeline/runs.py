@@ -146,16 +146,16 @@ def require_ours(
             """,
             (run_id,),
         ).fetchone()
-    shards_now, begun_by, ticks = found or (None, "another run", 0)
+    shards_now, begun_by, ticks = found or (None, None, 0)
     if shards_now != shards:
-        since = f"split the community into {shards_now or 'fewer'} shards"
+        since = f"another run has split the community into {shards_now or 'fewer'} shards"
     elif begun_by != airflow_run_id and max(steps, ticks) > 1:
-        since = "begun ticks of this run"
+        since = f"{begun_by} has begun ticks of this run"
     else:
         return
     raise ResultsError(
-        f"{begun_by} has {since} since, so that nothing of this one (shard {shard} of {shards}) is "
-        "inserted. To have it all the same, clear it from query_households on."
+        f"{since} since: nothing of this one (shard {shard} of {shards}) is inserted. To have it "
+        "all the same, clear it from query_households on."
     )
 
 

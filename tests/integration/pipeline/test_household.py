@@ -53,6 +53,17 @@ def test_a_household_is_found_by_the_beginning_of_its_id(connection, prefix, fou
     assert household.search(connection, prefix) == [str(user_id) for user_id in found]
 
 
+def test_a_household_of_a_shard_that_failed_is_found_too(connection):
+    add_run(connection, TICK_0)
+    for user_id in (ANNA, BERT):
+        add_row(connection, TICK_0, user_id)
+    add_run(connection, TICK_0 + TICK, shard=0, shards=2, status="failed")
+    add_run(connection, TICK_0 + TICK, shard=1, shards=2)
+    for user_id in (BERT, CARL):
+        add_row(connection, TICK_0 + TICK, user_id)
+    assert household.search(connection, "") == [str(user_id) for user_id in (ANNA, BERT, CARL)]
+
+
 @pytest.mark.parametrize("prefix", ["anna", "00%", "0" * 33])
 def test_what_begins_no_id_is_said(connection, prefix):
     with pytest.raises(InputError, match="digits of a UUID"):
