@@ -21,4 +21,7 @@ class ValidationLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Within Airflow's navigation."""
         base = conf.get("api", "base_url", fallback="").rstrip("/")
-        return f"{base}/plugin/solar/solar/validations?run={quote(ti_key.run_id, safe='')}"
+        # tasks of one shard are mapped, and their number is the shard's
+        shard = f"&shard={ti_key.map_index}" if ti_key.map_index >= 0 else ""
+        run = quote(ti_key.run_id, safe="")
+        return f"{base}/plugin/solar/solar/validations?run={run}{shard}"

@@ -41,14 +41,18 @@ def report(connection: psycopg.Connection[Any], run_id: UUID) -> Report | None:
         ).fetchone()
 
 
-def run_of(connection: psycopg.Connection[Any], airflow_run_id: str) -> UUID | None:
-    """The first run of an Airflow run that was validated."""
+def run_of(
+    connection: psycopg.Connection[Any], airflow_run_id: str, shard: int | None = None
+) -> UUID | None:
+    """The first run of an Airflow run, or of one shard of it, that was validated."""
     row = connection.execute(
         """
         SELECT id FROM simulation_runs JOIN validations ON simulation_run_id = id
-        WHERE airflow_run_id = %s AND page IS NOT NULL ORDER BY tick, shard LIMIT 1
+        WHERE airflow_run_id = %(run)s AND page IS NOT NULL
+            AND (shard = %(shard)s OR %(shard)s::integer IS NULL)
+        ORDER BY tick, shard LIMIT 1
         """,
-        (airflow_run_id,),
+        {"run": airflow_run_id, "shard": shard},
     ).fetchone()
     return row and row[0]
 

@@ -63,9 +63,9 @@ def validation(simulation_run_id: UUID, database: Database) -> HTMLResponse:
 
 
 @router.get("/validations")
-def of_airflow_run(run: str, database: Database) -> RedirectResponse:
-    """The same, by the id of the Airflow run."""
-    found = validations.run_of(database, run)
+def of_airflow_run(run: str, database: Database, shard: int | None = None) -> RedirectResponse:
+    """The same, by the id of the Airflow run, and its shard where there are several."""
+    found = validations.run_of(database, run, shard)
     if found is None:
         raise HTTPException(404, f"the run {run} has no validation yet, or none any more")
     return RedirectResponse(f"validations/{found}")

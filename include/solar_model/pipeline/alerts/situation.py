@@ -71,7 +71,7 @@ _RUN = """
 SELECT id::text, airflow_run_id, tick, status::text AS status, started_at, timings_s
 FROM simulation_runs
 WHERE airflow_run_id = %(run_id)s OR (%(run_id)s::text IS NULL AND tick = %(tick)s)
-ORDER BY tick DESC, shard
+ORDER BY tick DESC, array_position(ARRAY['failed', 'degraded'], status::text), shard
 """
 
 _USUAL = """
@@ -115,7 +115,10 @@ def situation(connection: Connection, facts: Mapping[str, Any], config: Settings
 
 
 def _as_one(rows: list[Run]) -> Run | None:
-    """The shards of the newest tick as one run: each task took as long as the slowest of them."""
+    """The shards of the newest tick as one run: each task took as long as the slowest of them.
+
+    Its id is that of the worst.
+    """
     shards = [row for row in rows if row.tick == rows[0].tick]
     if not shards:
         return None
@@ -124,7 +127,7 @@ def _as_one(rows: list[Run]) -> Run | None:
         for task, seconds in shard.timings_s.items():
             timings[task] = max(seconds, timings.get(task, 0.0))
     running = [shard for shard in shards if shard.status == "running"]
-    return replace((running or shards)[0], timings_s=timings)
+    return replace((running or shards)[0], id=shards[0].id, timings_s=timings)
 
 
 def _is_validated(connection: Connection, run_id: str) -> bool:

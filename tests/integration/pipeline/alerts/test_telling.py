@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+import pytest
 from tests.support.alerts import DUE, UI, failure, good_day, holds
 from tests.support.ledger import add_run
 from tests.support.mailbox import RECIPIENTS, sections
@@ -107,6 +108,21 @@ def test_a_failed_task_is_told_with_its_error_and_its_log(connection, teller, po
     )
     assert told["SLOWEST TASK"] == "run_simulation: 12.5 s; usually 2.0 s"
     assert f"Log: {log}" in told["LINKS"]
+
+
+@pytest.mark.parametrize("others", ["completed", "running"])
+def test_of_several_shards_the_report_of_the_worst_is_linked(connection, teller, post, others):
+    for shard, status in enumerate((others, "degraded", others)):
+        run_id = add_run(connection, DUE, shard=shard, shards=3, status=status)
+        connection.execute(
+            "INSERT INTO validations VALUES (%s, %s, '{}', '{}', 'a page')", (run_id, shard != 1)
+        )
+    connection.commit()
+    teller.tell(connection, [holds("degraded", tick=DUE.isoformat())])
+    [(worst,)] = connection.execute(
+        "SELECT id::text FROM simulation_runs WHERE shard = 1"
+    ).fetchall()
+    assert f"/solar/validations/{worst}" in sections(post.mails[0])["LINKS"]
 
 
 def test_the_validation_report_is_linked_while_it_has_a_page(connection, teller, post):
