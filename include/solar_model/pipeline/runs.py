@@ -105,6 +105,11 @@ def start(
     connection.execute(_OPEN, given)
     rows = connection.execute(
         """
+        -- in the order in which others lock them, too
+        WITH ours AS (
+            SELECT id FROM simulation_runs
+            WHERE tick = ANY(%(ticks)s) AND shard = %(shard)s ORDER BY tick FOR UPDATE
+        )
         UPDATE simulation_runs SET
             status = 'running',
             attempt = attempt + (airflow_run_id IS DISTINCT FROM %(airflow_run_id)s)::int,
@@ -114,7 +119,7 @@ def start(
             finished_at = NULL,
             notified_at = NULL,
             timings_s = '{}'
-        WHERE tick = ANY(%(ticks)s) AND shard = %(shard)s
+        WHERE id IN (SELECT id FROM ours)
         RETURNING tick, id::text
         """,
         given,
