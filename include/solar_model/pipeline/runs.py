@@ -50,23 +50,13 @@ ROWS_OF_RUN = sql.SQL(
     "(SELECT airflow_run_id, shard FROM simulation_runs WHERE id = %(run_id)s)"
 )
 
-# Rows of ticks that were split otherwise say nothing about the parts of now: those too many go,
-# and the results of the others count again when their new part has come.
-_SPLIT_ANEW = """
-WITH others AS (
-    SELECT id, shard FROM simulation_runs
-    WHERE tick = ANY(%(ticks)s) AND shards <> %(shards)s ORDER BY tick, shard FOR UPDATE
-), removed AS (
-    DELETE FROM simulation_runs WHERE id IN (SELECT id FROM others WHERE shard >= %(shards)s)
+# Of ticks that were split into more parts than now.
+_TOO_MANY = """
+DELETE FROM simulation_runs WHERE id IN (
+    SELECT id FROM simulation_runs
+    WHERE tick = ANY(%(ticks)s) AND shard >= %(shards)s ORDER BY tick, shard FOR UPDATE
 )
-UPDATE simulation_runs SET
-    shards = %(shards)s,
-    rows_inserted = NULL,
-    households_queried = NULL,
-    households_quarantined = NULL
-WHERE id IN (SELECT id FROM others WHERE shard < %(shards)s)
 """
-
 # Those of all shards, by the first one that begins: one that never does is missed then.
 _OPEN = """
 INSERT INTO simulation_runs
@@ -75,6 +65,30 @@ SELECT tick, shard, %(shards)s, %(airflow_run_id)s, %(seed)s, %(model)s, %(schem
 FROM unnest(%(ticks)s::timestamptz[]) AS tick, generate_series(0, %(shards)s - 1) AS shard
 ORDER BY tick, shard
 ON CONFLICT (tick, shard) DO NOTHING
+"""
+# Rows of ticks that were split otherwise are begun with the first of the new shards: they say
+# nothing about the parts of now, and their results count again when their new part has come.
+_REOPEN = """
+WITH ours AS (
+    SELECT id FROM simulation_runs
+    WHERE tick = ANY(%(ticks)s) AND (shard = %(shard)s OR shards <> %(shards)s)
+    ORDER BY tick, shard FOR UPDATE
+)
+UPDATE simulation_runs SET
+    status = 'running',
+    attempt = attempt + (airflow_run_id IS DISTINCT FROM %(airflow_run_id)s)::int,
+    airflow_run_id = %(airflow_run_id)s,
+    error = NULL,
+    started_at = now(),
+    finished_at = NULL,
+    notified_at = NULL,
+    timings_s = '{}',
+    shards = %(shards)s,
+    rows_inserted = CASE WHEN shards = %(shards)s THEN rows_inserted END,
+    households_queried = CASE WHEN shards = %(shards)s THEN households_queried END,
+    households_quarantined = CASE WHEN shards = %(shards)s THEN households_quarantined END
+WHERE id IN (SELECT id FROM ours)
+RETURNING shard, tick, id::text
 """
 
 
@@ -101,31 +115,11 @@ def start(
         "shards": shards,
         "ticks": ticks_from(tick, steps),
     }
-    connection.execute(_SPLIT_ANEW, given)
+    connection.execute(_TOO_MANY, given)
     connection.execute(_OPEN, given)
-    rows = connection.execute(
-        """
-        -- in the order in which others lock them, too
-        WITH ours AS (
-            SELECT id FROM simulation_runs
-            WHERE tick = ANY(%(ticks)s) AND shard = %(shard)s ORDER BY tick FOR UPDATE
-        )
-        UPDATE simulation_runs SET
-            status = 'running',
-            attempt = attempt + (airflow_run_id IS DISTINCT FROM %(airflow_run_id)s)::int,
-            airflow_run_id = %(airflow_run_id)s,
-            error = NULL,
-            started_at = now(),
-            finished_at = NULL,
-            notified_at = NULL,
-            timings_s = '{}'
-        WHERE id IN (SELECT id FROM ours)
-        RETURNING tick, id::text
-        """,
-        given,
-    ).fetchall()
+    rows = connection.execute(_REOPEN, given).fetchall()
     connection.commit()
-    return str(min(rows)[1])
+    return str(min((begun, row_id) for number, begun, row_id in rows if number == shard)[1])
 
 
 def require_ours(

@@ -211,6 +211,20 @@ def test_a_shard_that_never_began_is_missed(community, tmp_path):
     assert community.execute(attempts).fetchall() == [(1, "completed")]
 
 
+def test_a_shard_that_never_began_is_missed_where_the_tick_was_split_otherwise(community, tmp_path):
+    run(community, tmp_path / "0", NOON, 1)
+    for shard in (1, 2):
+        run_shard(community, tmp_path / "1", NOON, shard, 3)
+    runs.fail(community, f"{NOON} of 3", "the run took longer than it may")
+    [entry] = ledger.entries(community, NOON, NOON, NOON + QUARTER)
+    assert (entry.state, entry.stored) == (ledger.State.FAILED, False)
+    run_shard(community, tmp_path / "1", NOON, 0, 3)
+    [entry] = ledger.entries(community, NOON, NOON, NOON + QUARTER)
+    assert entry.stored
+    shards = community.execute("SELECT shard, attempt FROM simulation_runs ORDER BY shard")
+    assert shards.fetchall() == [(0, 2), (1, 1), (2, 1)]
+
+
 def test_what_a_tick_was_computed_with_is_known_from_any_of_its_shards(community, tmp_path):
     runs.start(community, tick=NOON, airflow_run_id="it fails", seed=7, shard=0, shards=3)
     runs.fail(community, "it fails", "why")
