@@ -71,7 +71,7 @@ def write_input(
     good, rejected = read_households(folder / snapshot.households.name, config.households_sql)
     states = pl.read_csv(
         folder / snapshot.states.name, schema={"user_id": pl.String, "previous_soc_kwh": pl.Float64}
-    ).unique("user_id", keep="first")
+    )
     good = fill_from_site(_carry_states(good, states), config)
     path = folder / input_file_name(cycle.tick_start, cycle.part)
     write_users(good, path)
@@ -137,9 +137,15 @@ def _require_one_meaning(found: pl.DataFrame, sql_file: Path) -> None:
 def _keep_states(rejected: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
     """Note the batteries' states of those who are set aside, for when they are back."""
     aside = rejected.with_columns(known_id=pl.col("user_id").str.to_lowercase())
-    own = states.join(aside, left_on="user_id", right_on="known_id", how="semi").select(
-        known_id="user_id",
-        household=pl.struct("user_id", battery_soc_kwh="previous_soc_kwh").struct.json_encode(),
+    own = (
+        states.join(
+            aside, left_on="user_id", right_on="known_id", how="semi", maintain_order="left"
+        )
+        .unique("user_id", keep="first")
+        .select(
+            known_id="user_id",
+            household=pl.struct("user_id", battery_soc_kwh="previous_soc_kwh").struct.json_encode(),
+        )
     )
     return aside.join(own, on="known_id", how="left", maintain_order="left")
 
@@ -151,9 +157,11 @@ def _carry_states(households: pl.DataFrame, states: pl.DataFrame) -> pl.DataFram
         # a smaller battery than a tick ago cannot hold more than it can hold
         pl.min_horizontal("previous_soc_kwh", "battery_capacity_kwh")
     )
+    beside = households.join(states, on="user_id", how="left")
+    if len(beside) > len(households):  # hardly ever, and to look for them beforehand takes long
+        return _carry_states(households, states.unique("user_id", keep="first"))
     return (
-        households.join(states, on="user_id", how="left")
-        .with_columns(battery_soc_kwh=pl.coalesce(known, carried))
+        beside.with_columns(battery_soc_kwh=pl.coalesce(known, carried))
         .drop("previous_soc_kwh")
         # numbers sort faster than text, and text that is nearly in order is soon sorted
         .sort(pl.col("user_id").str.head(8).str.to_integer(base=16))
