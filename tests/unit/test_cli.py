@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -114,6 +116,25 @@ def test_errors_are_sentences_and_exit_with_one(solar, arguments, words):
     assert done.stderr.startswith("Error: ")
     assert words in done.stderr
     assert "Traceback" not in done.output
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("day")
+def test_whoever_ends_a_simulation_finds_nothing_half_written(number):
+    before = set(Path().iterdir())
+    command = "from solar_model.cli import app; app()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "simulate", "users.csv", "out.csv", "--steps", "1000000"],
+        stderr=subprocess.PIPE,
+    ) as simulating:
+        while set(Path().iterdir()) == before:
+            assert simulating.poll() is None
+            time.sleep(0.05)
+        simulating.send_signal(number)
+        _, told = simulating.communicate(timeout=30)
+    assert simulating.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
+    assert told == b""
     assert set(Path().iterdir()) == before
 
 
