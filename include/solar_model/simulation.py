@@ -154,7 +154,7 @@ def _check_places(input_file: Any, output_file: Any, weather: Any) -> None:
                 expected="the name of a CSV file",
                 hint="Rows are written to one by solar_model.files.write_users",
             )
-    target = Path(output_file).resolve()
+    target = Path(os.path.realpath(output_file))  # Path.resolve breaks at links in a circle
     if target.suffix in (".gz", ".zip", ".bz2", ".xz", ".zst"):
         raise InputError("results are not compressed", file=target, expected="a name such as x.csv")
     read = [Path(place) for place in (input_file, *files_in(weather))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from solar_model.errors import InputError
 from solar_model.scratch import DRAFT, hold
 
 Place = str | os.PathLike[str]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -28,7 +32,8 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
         When a folder, a device or a pipe has this name.
     """
     target = Path(path)
-    if target.exists() and not target.is_file():  # root could replace even /dev/null
+    # root could replace even /dev/null, or the link that /dev/stdout is
+    if target.exists() and (not target.is_file() or target.absolute().parent == Path("/dev")):
         kind = "a folder" if target.is_dir() else "no ordinary file"
         raise InputError(f"this is {kind}", file=target, expected="the name of a file to write")
     # a name of its own: process numbers repeat on machines that share a folder, and in threads
@@ -46,14 +51,25 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        if number := _no_room(error):  # which disk is full it does not say
+            raise OSError(number, os.strerror(number), str(target)) from error
         raise
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _no_room(error: BaseException) -> int | None:
+    """The number of an error that says that a file does not fit, and not which."""
+    if not isinstance(error, OSError) or error.filename:
+        return None
+    found = re.search(r"\(os error (\d+)\)", str(error))  # polars tells it in words
+    number = int(found[1]) if found else error.errno
+    return number if number in _NO_ROOM else None
 
 
 def sha256_of(path: Place) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 from pathlib import Path
 
 import polars as pl
@@ -221,6 +222,36 @@ def test_a_pipe_or_device_is_neither_read_nor_replaced(tmp_path):
     with pytest.raises(InputError, match="no ordinary file"), atomic_write(pipe):
         pass
     assert pipe.is_fifo()
+
+
+def test_standard_output_is_not_replaced(monkeypatch):
+    # as with `> users.csv`; and root's /dev/stdout must survive a failure of this test
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    monkeypatch.setattr(Path, "replace", lambda draft, _: draft.unlink())
+    with pytest.raises(InputError, match="no ordinary file"), atomic_write("/dev/stdout"):
+        pass
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda file: file.write(bytes(20_000)),
+        lambda file: pl.DataFrame({"a": range(20_000)}).write_csv(file),
+    ],
+    ids=["python", "polars"],
+)
+def test_a_file_for_which_there_is_no_room_is_named(tmp_path, write):
+    path = tmp_path / "results.csv"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'"), atomic_write(path) as file:
+            write(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results.csv"]
+    assert path.read_text() == "old"
 
 
 def make_manifest(path: Path) -> Manifest:

@@ -260,6 +260,13 @@ def test_what_is_no_place_for_results_is_told(users_csv):
     assert list(users_csv.parent.iterdir()) == [users_csv]
 
 
+def test_results_may_replace_a_link_that_leads_nowhere(users_csv):
+    circle = users_csv.with_name("circle.csv")
+    circle.symlink_to(circle.name)
+    assert run_simulation(users_csv, circle, start_time=START)
+    assert read_results(circle)["user_id"].to_list() == read_users(users_csv)["user_id"].to_list()
+
+
 def test_a_bad_input_file_leaves_an_earlier_output_alone(users_csv):
     output = simulate(users_csv)
     before = output.read_bytes()
