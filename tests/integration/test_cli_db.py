@@ -72,3 +72,27 @@ def test_a_revision_that_nobody_knows_is_told_in_a_sentence(solar):
     done = solar("upgrade", "9999")
     assert (done.exit_code, type(done.exception)) == (1, SystemExit)
     assert "9999" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("quarantine", "list"),
+        ("quarantine", "show", "1"),
+        ("quarantine", "release", "1"),
+        ("certificate",),
+        ("replay", "0b6f0f4e-7d3c-4a0e-9f0d-0c1f6a3c9b52"),
+    ],
+)
+def test_a_database_that_is_away_or_has_no_tables_is_told_in_a_sentence(
+    empty_database, monkeypatch, arguments
+):
+    monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", uri(empty_database.conninfo))
+    bare = CliRunner().invoke(app, arguments)
+    monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", "postgresql://solar@127.0.0.1:1/solar")
+    away = CliRunner().invoke(app, arguments)
+    assert (bare.exit_code, away.exit_code) == (1, 1)
+    assert bare.stderr.startswith("Error: the tables of the solar database are not those of this")
+    assert "does not exist). Run `solar db upgrade`." in bare.stderr
+    assert away.stderr.startswith("Error: the solar database (AIRFLOW_CONN_SOLAR_DB) refuses: ")
+    assert "Connection refused" in away.stderr

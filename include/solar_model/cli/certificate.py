@@ -40,7 +40,7 @@ def certificate(
     from solar_model.pipeline import certificates, database
     from solar_model.ticks import parse_tick
 
-    with database.connect(database.conninfo_from_environment()) as connection:
+    with database.of_command_line() as connection:
         found = certificates.between(
             connection,
             parse_tick(since) if since else None,

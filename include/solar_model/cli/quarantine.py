@@ -42,7 +42,7 @@ def list_(
     from solar_model.pipeline import quarantine as rows
     from solar_model.ticks import parse_tick
 
-    with database.connect(database.conninfo_from_environment()) as connection:
+    with database.of_command_line() as connection:
         found = rows.entries(
             connection,
             user_id=user,
@@ -76,7 +76,7 @@ def show(number: Annotated[int, typer.Argument(help="Number of the row in the li
     from solar_model.pipeline import database
     from solar_model.pipeline import quarantine as rows
 
-    with database.connect(database.conninfo_from_environment()) as connection:
+    with database.of_command_line() as connection:
         held = rows.entry(connection, number)
         _seen(connection, f"quarantine {number}")
     typer.echo(rows.as_text(held))
@@ -107,7 +107,7 @@ def release(
     from solar_model.pipeline import quarantine as rows
 
     kept = 0
-    with database.connect(database.conninfo_from_environment()) as connection:
+    with database.of_command_line() as connection:
         for number in numbers:
             try:
                 held = rows.release(connection, number, by=getpass.getuser(), note=because)

@@ -30,7 +30,7 @@ def replay(
 
     with (
         Console(stderr=True).status("Replaying") as status,
-        database.connect(database.conninfo_from_environment()) as connection,
+        database.of_command_line() as connection,
     ):
         found = replay(connection, run_id, settings(), from_environment, progress=status.update)
     typer.echo(str(found), err=bool(found.differences))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -75,6 +77,31 @@ def conninfo_from_environment() -> str:
             'brings: make solar args="…".'
         )
     return conninfo(connection)
+
+
+@contextmanager
+def of_command_line() -> Iterator[psycopg.Connection[Any]]:
+    """The solar database, for a command.
+
+    Raises
+    ------
+    ConfigurationError
+        As from `conninfo_from_environment`; when the database cannot be reached or refuses; and
+        when our tables are not those of this version.
+    """
+    info = conninfo_from_environment()
+    try:
+        with connect(info) as connection:
+            yield connection
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise ConfigurationError(
+            "the tables of the solar database are not those of this version "
+            f"({error.diag.message_primary}). Run `solar db upgrade`."
+        ) from error
+    except psycopg.Error as error:
+        raise ConfigurationError(
+            f"the solar database ({CONNECTION_VARIABLE}) refuses: {str(error).strip()}"
+        ) from error
 
 
 def owner_conninfo(info: str) -> str:
