@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -187,3 +188,13 @@ def test_days_before_the_year_1000_have_files_of_their_own(connection, config):
         drop_old_days(connection, config, NOW)
     names = {path.name for path in config.backup_folder.iterdir()}
     assert names == {"backup_energy_data_00010101.sql", "backup_energy_data_00010101.2.sql"}
+
+
+def test_what_a_killed_backup_has_left_goes_with_the_next_night(connection, config):
+    fill(connection, YESTERDAY)
+    config.backup_folder.mkdir()
+    left = config.backup_folder / f".{file_name(YESTERDAY)}.0123456789abcdef.part"
+    left.write_text("-- energy_data of half a day")
+    os.utime(left, (0, 0))
+    back_up_days(connection, config, NOW)
+    assert files(config, YESTERDAY, 1)

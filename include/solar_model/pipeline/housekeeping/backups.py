@@ -21,6 +21,7 @@ from solar_model.errors import TransferError
 from solar_model.pipeline import transfers
 from solar_model.pipeline.housekeeping import partitions
 from solar_model.pipeline.references import FileReference
+from solar_model.scratch import sweep_drafts
 from solar_model.settings import Settings
 from solar_model.whole_files import atomic_write, sha256_of
 
@@ -68,6 +69,7 @@ COPY (
 
 def back_up_days(connection: Connection, config: Settings, now: datetime) -> str:
     """Back up every day that is over and not backed up as it is; says how many."""
+    sweep_drafts(config.backup_folder)  # each would take as much room as a backup
     today = now.astimezone(UTC).date()
     over = [day for day in partitions.days(connection) if day < today]
     made = _back_up_due(connection, config, over)
