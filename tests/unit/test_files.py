@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.support.disks import no_file_larger_than
 from tests.unit.community.systems import user_ids
 from tests.unit.test_contracts import good_results
 
@@ -235,7 +235,7 @@ def test_standard_output_is_not_replaced(monkeypatch):
 @pytest.mark.parametrize(
     "write",
     [
-        lambda file: file.write(bytes(20_000)),
+        lambda file: file.write(bytes(100_000)),
         lambda file: pl.DataFrame({"a": range(20_000)}).write_csv(file),
     ],
     ids=["python", "polars"],
@@ -243,13 +243,12 @@ def test_standard_output_is_not_replaced(monkeypatch):
 def test_a_file_for_which_there_is_no_room_is_named(tmp_path, write):
     path = tmp_path / "results.csv"
     path.write_text("old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-    try:
-        with pytest.raises(OSError, match=f"File too large: '{path}'"), atomic_write(path) as file:
-            write(file)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with (
+        pytest.raises(OSError, match=f"File too large: '{path}'"),
+        no_file_larger_than(50_000),
+        atomic_write(path) as file,
+    ):
+        write(file)
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.csv"]
     assert path.read_text() == "old"
 

@@ -90,7 +90,7 @@ class Watcher:
                     self._tell(f"{name}: somebody else was faster, or it was put anew")
                     return False
                 put = self.exchange.put(results)
-            except TransferError as error:
+            except (TransferError, OSError) as error:  # the exchange, or no room here
                 self._tell(f"{name}: {error}; trying again")
                 return False
             except SolarModelError as error:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 from tests.integration.exchange.conftest import KINDS, written
+from tests.support.disks import no_file_larger_than
 
 from solar_model.errors import InputError, TransferError
 from solar_model.manifest import Manifest
@@ -99,6 +100,15 @@ def test_a_damaged_file_is_refused_and_the_folder_stays_as_it_was(place, tmp_pat
     with pytest.raises(TransferError, match=f"{RESULTS}: .* where the manifest says"):
         exchange.get(RESULTS, tmp_path / "there")
     assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_full_disk_of_this_machine_is_not_taken_for_the_exchange(place, tmp_path):
+    place.open().put(written(tmp_path / "from", RESULTS))
+    here = tmp_path / "here"
+    with no_file_larger_than(150_000), pytest.raises(TransferError) as told:
+        place.open().get(RESULTS, here)
+    assert str(told.value).startswith(f"{here}/{RESULTS} cannot be written: File")
+    assert list(here.iterdir()) == []
 
 
 def test_old_files_of_ours_are_removed_and_others_are_not(place, tmp_path):

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.conftest import ROOT
+from tests.support.disks import no_file_larger_than
 from tests.support.runners import SECRET, request_file
 
 from solar_model.manifest import Manifest
@@ -75,6 +76,18 @@ def test_what_cannot_be_computed_is_told_once_and_does_not_stop_the_others(excha
     assert watcher.look() == 0
     [complaint] = [line for line in said if "cannot be simulated" in line]
     assert bad.name in complaint and "this is no weather" in complaint
+
+
+def test_a_disk_of_the_watcher_that_is_full_is_told_as_that(exchange, tmp_path):
+    put(exchange, tmp_path, households=1000)
+    said: list[str] = []
+    watcher = Watcher(exchange.url, say=said.append)
+    # enough for the households, not for their results
+    with no_file_larger_than(110_000):
+        assert watcher.look() == 0
+    assert "results_20240611_1700.csv'; trying again" in said[-1]
+    assert "File too large: '/" in said[-1]
+    assert watcher.look() == 1
 
 
 def test_a_weather_file_of_the_watcher_is_read_for_those_alone_who_know_the_key(

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from solar_model.errors import InputError, TransferError
@@ -178,7 +179,7 @@ class Exchange:
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
         with atomic_write(target) as file:
-            self.store.read(name, file)
+            self.store.read(name, _Here(file, target))
             file.flush()
             manifest.verify(file.name, called=f"{self.url}/{name}")
         manifest.write(target)
@@ -208,6 +209,19 @@ class Exchange:
         hashing = hashlib.sha256()
         self.store.read(stored.name, _Hash(hashing))
         return Digest("sha256", hashing.hexdigest())
+
+
+class _Here:
+    """A file of this machine: stores would take its troubles for their own."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path = file, path
+
+    def write(self, data: bytes, /) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            raise TransferError(f"{self._path} cannot be written: {error.strerror}") from error
 
 
 class _Bytes:
