@@ -281,6 +281,9 @@ class Jobs:
         self._progress[job.name] = 0
         try:
             self._simulate(job)
+        except OSError as error:
+            log.error("Job %s: %s", job.name, error)
+            _write_json(job / "error.json", disk_trouble(error))
         except Exception as error:
             # also a defect: whoever waits must hear of it
             words = str(error) if isinstance(error, SolarModelError) else repr(error)
@@ -306,6 +309,11 @@ class Jobs:
         for job in self._jobs.glob("[!.]*"):
             if job not in unfinished and job.stat().st_mtime < oldest:
                 shutil.rmtree(job)
+
+
+def disk_trouble(error: OSError) -> str:
+    """What those who ask are told; where files lie here is nobody's business."""
+    return f"the runner's disk refuses: {error.strerror or type(error).__name__}"
 
 
 def _input_of(job: Path) -> Path:

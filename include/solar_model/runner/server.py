@@ -21,7 +21,7 @@ from solar_model import __version__
 from solar_model.community.weather.specs import files_in, open_weather
 from solar_model.errors import InputError, SignatureError, SolarModelError, WeatherError
 from solar_model.pseudonyms import pseudonymised
-from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError
+from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError, disk_trouble
 from solar_model.runner.protocol import Gatekeeper, sign_link, verify_link
 from solar_model.runner.uploads import Asked, receive
 from solar_model.settings import settings
@@ -58,6 +58,7 @@ def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastA
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for kind in _STATUS_OF:
         app.add_exception_handler(kind, _in_words)
+    app.add_exception_handler(OSError, _no_disk)
     app.add_exception_handler(RequestValidationError, _bad_parameters)
     app.add_exception_handler(StarletteHTTPException, _http_error)
 
@@ -181,6 +182,12 @@ async def _in_words(_request: Request, error: Exception) -> JSONResponse:
     code = next(code for kind, code in _STATUS_OF.items() if isinstance(error, kind))
     headers = {"Retry-After": "30"} if code == 429 else None
     return JSONResponse({"error": str(error)}, code, headers)
+
+
+async def _no_disk(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return JSONResponse({"error": disk_trouble(error)}, 507)
 
 
 async def _bad_parameters(_request: Request, error: Exception) -> JSONResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import resource
 import socket
 import threading
 import time
@@ -282,6 +283,26 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_after_a_restart(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_disk_that_is_full_is_told_in_words_and_another_try_finds_room(tmp_path):
+    runner = Runner(tmp_path / "runner")
+    plenty = resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE)
+    households = request_file(tmp_path, households=1000)
+    asked = Manifest.read(households)
+    try:
+        resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, (50_000, plenty[1]))
+        with pytest.raises(RunnerError, match="answered 507: the runner's disk refuses: File too"):
+            runner.client.submit(households, asked)
+        # room for the households, not for their results
+        resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, (120_000, plenty[1]))
+        job = wait(runner.client, runner.client.submit(households, asked).id, "failed")
+        assert job.error == "the runner's disk refuses: File too large"
+        assert "results_20240611_1700.csv'" in runner.said
+        resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, plenty)
+        wait(runner.client, runner.client.submit(households, asked).id, "completed")
+    finally:
+        runner.stop()
+
+
 def test_a_folder_belongs_to_one_runner(runner):
     with pytest.raises(AssertionError, match="another runner works in"):
         Runner(runner.folder)
