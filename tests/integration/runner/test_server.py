@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import resource
+import signal
 import socket
 import threading
 import time
@@ -283,6 +284,13 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_after_a_restart(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_runner_that_loses_its_terminal_ends_in_order(tmp_path):
+    runner = Runner(tmp_path / "runner")
+    runner.process.send_signal(signal.SIGHUP)
+    assert runner.process.wait(timeout=30) == -signal.SIGTERM
+    assert "Traceback" not in runner.said
+
+
 def test_a_disk_that_is_full_is_told_in_words_and_another_try_finds_room(tmp_path):
     runner = Runner(tmp_path / "runner")
     plenty = resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE)
