@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,13 @@ app.add_typer(quarantine, name="quarantine")
 _SHOWN_REASON = 90
 
 
+class Stage(StrEnum):
+    """Where rows are set aside."""
+
+    INPUT = "input"
+    RESULTS = "results"
+
+
 @quarantine.command("list")
 def list_(
     user: Annotated[str | None, typer.Option(help="Only rows of this household.")] = None,
@@ -27,7 +35,7 @@ def list_(
         str | None, typer.Option(help="Only ticks from this time on, ISO 8601, UTC by default.")
     ] = None,
     stage: Annotated[
-        str | None, typer.Option(help="input (not simulated) or results (not inserted).")
+        Stage | None, typer.Option(help="input (not simulated) or results (not inserted).")
     ] = None,
     released: Annotated[
         bool, typer.Option("--released", help="Also rows that were let out.")
@@ -47,7 +55,7 @@ def list_(
             connection,
             user_id=user,
             since=parse_tick(since) if since else None,
-            stage=stage,
+            stage=stage and stage.value,
             released=released,
             limit=limit + 1,
         )

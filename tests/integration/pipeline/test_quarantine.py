@@ -242,6 +242,13 @@ def test_a_household_that_the_contract_keeps_out_degrades_nothing(cycle):
     assert "Mend the household" in refused.output
 
 
+def test_rows_of_one_stage_are_listed_and_a_stage_that_is_none_is_refused(cycle):
+    cycle.run(cell("consumption_kwh", "a lot", 5))
+    assert cycle.users[5] in solar("list", "--stage", "results").output
+    assert solar("list", "--stage", "input").output == "Nothing is set aside.\n"
+    assert solar("list", "--stage", "result").exit_code == 2
+
+
 def test_a_number_that_is_not_in_the_list_is_an_error(connection):
     with pytest.raises(InputError, match="no such row"):
         quarantine.entry(connection, 17)
