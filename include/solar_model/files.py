@@ -16,7 +16,7 @@ from solar_model.contracts import Results, UsersInput, columns_of
 from solar_model.errors import InputError
 from solar_model.intake import broken_rules, typed
 from solar_model.ticks import TIMESTAMP_FORMAT
-from solar_model.whole_files import Place, atomic_write
+from solar_model.whole_files import Place, atomic_write, require_utf8
 
 FIRST_ROW = 2  # line of the first row: the header is line 1
 _HEAD_BYTES = 65_536
@@ -171,6 +171,7 @@ def read_text(path: Place, model: type[pa.DataFrameModel]) -> pl.DataFrame:
         When there is no such file, or it is no CSV file, or has other columns.
     """
     file = Path(path)
+    require_utf8(file)
     if not file.is_file():
         problem = "this is no ordinary file" if file.exists() else "there is no such file"
         raise InputError(problem, file=file)

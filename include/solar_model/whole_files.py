@@ -29,9 +29,10 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
     Raises
     ------
     InputError
-        When a folder, a device or a pipe has this name.
+        When a folder, a device or a pipe has this name, or it is not in UTF-8.
     """
     target = Path(path)
+    require_utf8(target)
     # root could replace even /dev/null, or the link that /dev/stdout is
     if target.exists() and (not target.is_file() or target.absolute().parent == Path("/dev")):
         kind = "a folder" if target.is_dir() else "no ordinary file"
@@ -61,6 +62,23 @@ def atomic_write(path: Place) -> Iterator[IO[bytes]]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def require_utf8(path: Path) -> None:
+    """Refuse a name that no manifest can hold and polars cannot open: one from an old system.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    name = os.fsencode(path)
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        raise InputError(
+            "the name is not in UTF-8", file=name.decode(errors="replace"), hint="Give it another"
+        ) from None
 
 
 def _no_room(error: BaseException) -> int | None:

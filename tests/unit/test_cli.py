@@ -119,6 +119,24 @@ def test_errors_are_sentences_and_exit_with_one(solar, arguments, words):
     assert set(Path().iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "users.csv", "b\udcfccher.csv"),
+        ("simulate", "b\udcfccher.csv", "out.csv"),
+        ("validate", "results.csv", "--input", "b\udcfccher.csv"),
+        ("plot", "b\udcfccher.csv", "-o", "day.png"),
+    ],
+)
+@pytest.mark.usefixtures("day")
+def test_a_name_in_letters_of_an_old_system_is_refused_in_words(solar, arguments):
+    before = set(Path().iterdir())
+    done = solar(*arguments)
+    assert done.exit_code == 1
+    assert done.stderr == "Error: b\ufffdcher.csv: the name is not in UTF-8. Give it another\n"
+    assert set(Path().iterdir()) == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.usefixtures("day")
 def test_whoever_ends_a_simulation_finds_nothing_half_written(number):
