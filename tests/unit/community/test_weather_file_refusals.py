@@ -12,7 +12,7 @@ from tests.unit.community.weather_files import TMY3, day_rows, write_epw
 
 from solar_model.community.sun import sun_at
 from solar_model.community.weather import open_weather
-from solar_model.errors import InputError
+from solar_model.errors import InputError, WeatherError
 
 HEADER = "timestamp,ghi,dni,dhi,temp_air,wind_speed\n"
 NOON = 1_718_107_200 // 900  # 2024-06-11T12:00Z
@@ -198,3 +198,8 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     epw = write_epw(tmp_path / "mark.epw", np.zeros((24, 5)))
     epw.write_text("\ufeff" + epw.read_text("latin-1"))
     assert open_weather(f"file:{epw}", seed=1).name == f"file:{epw}"
+
+
+def test_what_never_ends_or_is_read_once_is_refused() -> None:
+    with pytest.raises(WeatherError, match="/dev/null cannot be read: it is no ordinary file"):
+        open_weather("file:/dev/null", seed=1)

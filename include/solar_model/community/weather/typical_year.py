@@ -62,6 +62,9 @@ class TypicalYear:
 
     def __init__(self, path: str | Path, sha256: str | None = None) -> None:
         self._path = Path(path)
+        # what is read only once, or never ends: a pipe of the shell, a terminal
+        if self._path.is_fifo() or self._path.is_char_device():
+            raise WeatherError(f"weather file {path} cannot be read: it is no ordinary file")
         try:
             content = self._path.read_bytes()
         except (OSError, ValueError) as error:  # no path has a NUL byte
