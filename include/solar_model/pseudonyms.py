@@ -108,9 +108,10 @@ def _kept_in(home: Path) -> bytes:
     try:
         home.mkdir(parents=True, exist_ok=True)
         draft = home / f".{KEY_FILE}.{secrets.token_hex(8)}"
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(drawn)
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(drawn)
             os.link(draft, path)  # whoever is first: the others take that one
         except FileExistsError:
             pass

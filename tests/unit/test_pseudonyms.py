@@ -6,6 +6,7 @@ import stat
 
 import polars as pl
 import pytest
+from tests.support.disks import no_file_larger_than
 
 from solar_model.errors import InputError, RunnerError
 from solar_model.files import read_users
@@ -49,6 +50,13 @@ def test_a_machine_without_a_key_draws_one_and_keeps_it_to_itself(home):
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     forget()
     assert pseudonym(USER) == first
+
+
+def test_a_full_disk_keeps_no_half_of_a_key(home, caplog):
+    with no_file_larger_than(10):
+        assert pseudonym("a").startswith("user-")
+    assert "cannot be kept (File too large)" in caplog.text
+    assert list(home.iterdir()) == []
 
 
 def test_where_nothing_can_be_kept_there_is_a_name_all_the_same(tmp_path, monkeypatch, caplog):
