@@ -106,6 +106,10 @@ def test_results_with_a_blank_line_are_not_drawn(solar, day):
         (("simulate", "users.csv", "users.csv/out.csv"), "users.csv"),
         (("simulate", "users.csv", "out.csv", "--weather", "sunny"), "sunny"),
         (("simulate", "users.csv", "out.csv", "--start-time", "noon"), "ISO 8601"),
+        (
+            ("runner", "--certificate", "users.csv", "--key", "results.csv"),
+            "users.csv and results.csv cannot be used as certificate and private key",
+        ),
     ],
 )
 @pytest.mark.usefixtures("day")

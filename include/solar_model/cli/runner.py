@@ -39,6 +39,7 @@ def runner(
     Example: SOLAR_RUNNER_SECRET=… solar runner --port 8700
     """
     import logging
+    import ssl
 
     import uvicorn
 
@@ -49,6 +50,14 @@ def runner(
 
     if (certificate is None) != (key is None):
         raise ConfigurationError("--certificate and --key belong together")
+    if certificate:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+        except OSError as error:  # OpenSSL names neither file
+            raise ConfigurationError(
+                f"{certificate} and {key} cannot be used as certificate and private key (PEM): "
+                f"{error.strerror or error}"
+            ) from error
     if certificate is None and host not in _LOCAL_HOSTS:
         typer.secho(
             f"Listening on {host} without TLS: households would travel in the clear, and clients "
