@@ -65,6 +65,8 @@ class Runner:
                     "SOLAR_SITE_TIMEZONE": "Asia/Tokyo",
                     **self.variables,
                 },
+                # also where the tests themselves run below nohup
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
                 stdout=output,
                 stderr=output,
             )

@@ -146,15 +146,20 @@ def test_a_name_in_letters_of_an_old_system_is_refused_in_words(solar, arguments
 def test_whoever_ends_a_simulation_finds_nothing_half_written(number):
     before = set(Path().iterdir())
     command = "from solar_model.cli import app; app()"
-    with subprocess.Popen(
+    simulating = subprocess.Popen(
         [sys.executable, "-c", command, "simulate", "users.csv", "out.csv", "--steps", "1000000"],
         stderr=subprocess.PIPE,
-    ) as simulating:
+        # also where the tests themselves run in the background, or below nohup
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    try:
         while set(Path().iterdir()) == before:
             assert simulating.poll() is None
             time.sleep(0.05)
         simulating.send_signal(number)
         _, told = simulating.communicate(timeout=30)
+    finally:
+        simulating.kill()
     assert simulating.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
     assert told == b""
     assert set(Path().iterdir()) == before
