@@ -291,6 +291,7 @@ def test_a_runner_that_loses_its_terminal_ends_in_order(tmp_path):
     assert "Traceback" not in runner.said
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_told_in_words_and_another_try_finds_room(tmp_path):
     runner = Runner(tmp_path / "runner")
     plenty = resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE)
