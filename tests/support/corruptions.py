@@ -6,10 +6,30 @@
 from __future__ import annotations
 
 import gzip
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.spoiling import (
+    Table,
+    a_byte_of_latin_1,
+    blank_line,
+    cell,
+    cut,
+    everywhere,
+    long_row,
+    open_quote,
+    other_users,
+    renamed,
+    reversed_columns,
+    row_again,
+    row_lost,
+    short_row,
+    shuffled,
+    swapped,
+    with_column,
+    without_column,
+)
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bad-input.md"
 
@@ -17,44 +37,11 @@ REPAIRED, READ, QUARANTINED, REFUSED = "repaired", "read", "quarantined", "refus
 RESULTS, INPUT = "results", "input"
 
 
-@dataclass
-class Table:
-    """A CSV file in parts, and where it was hurt."""
-
-    header: list[str]
-    rows: list[list[str]]
-    random: random.Random
-    hurt: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, text: str, draw: random.Random) -> Table:
-        header, *rows = (line.split(",") for line in text.splitlines())
-        return cls(header, rows, draw)
-
-    def row(self) -> int:
-        """Some row, which is remembered."""
-        number = self.random.randrange(len(self.rows))
-        self.hurt.add(number)
-        return number
-
-    def cell(self, column: str, value: str, *, quoted: bool = False) -> None:
-        """Put a value into some row."""
-        self.rows[self.row()][self.header.index(column)] = f'"{value}"' if quoted else value
-
-    def everywhere(self, column: str, change: Callable[[str], str]) -> None:
-        place = self.header.index(column)
-        for row in self.rows:
-            row[place] = change(row[place])
-
-    def text(self, delimiter: str = ",", end: str = "\n") -> str:
-        return "".join(delimiter.join(row) + end for row in [self.header, *self.rows])
-
-
 @dataclass(frozen=True)
 class Corruption:
     """One way to spoil a file.
 
-    ``says`` are parts of the message or of a row's reasons; ``rule`` is the repair or the rule.
+    ``says`` are parts of the message or of a row's reasons, or the repairs.
     """
 
     name: str
@@ -62,101 +49,6 @@ class Corruption:
     outcome: str
     spoil: Callable[[Table], str | bytes | None]
     says: tuple[str, ...] = ()
-
-
-def cell(column: str, value: str, *, quoted: bool = False) -> Callable[[Table], None]:
-    return lambda table: table.cell(column, value, quoted=quoted)
-
-
-def everywhere(column: str, change: Callable[[str], str]) -> Callable[[Table], None]:
-    return lambda table: table.everywhere(column, change)
-
-
-def _reversed_columns(table: Table) -> None:
-    table.header.reverse()
-    for row in table.rows:
-        row.reverse()
-
-
-def _without(column: str) -> Callable[[Table], None]:
-    def spoil(table: Table) -> None:
-        place = table.header.index(column)
-        for row in [table.header, *table.rows]:
-            del row[place]
-
-    return spoil
-
-
-def _with(column: str) -> Callable[[Table], None]:
-    def spoil(table: Table) -> None:
-        table.header.append(column)
-        for row in table.rows:
-            row.append("1")
-
-    return spoil
-
-
-def _renamed(old: str, new: str) -> Callable[[Table], None]:
-    def spoil(table: Table) -> None:
-        table.header[table.header.index(old)] = new
-
-    return spoil
-
-
-def _again(table: Table, *, changed: bool = False) -> None:
-    row = list(table.rows[table.row()])
-    if changed:
-        row[table.header.index("battery_soc_kwh")] = "0.123456"
-        table.hurt.add(len(table.rows))
-    table.rows.append(row)
-
-
-def _swapped(table: Table) -> None:
-    one, other = table.random.sample(range(len(table.rows)), 2)
-    table.hurt |= {one, other}
-    table.rows[one][0], table.rows[other][0] = table.rows[other][0], table.rows[one][0]
-
-
-def _shuffled(table: Table) -> None:
-    table.rows = table.rows[1:] + table.rows[:1]
-
-
-def _lost(table: Table) -> None:
-    del table.rows[table.random.randrange(len(table.rows))]
-
-
-def _cut(table: Table) -> str:
-    text = table.text()
-    return text[: int(len(text) * table.random.uniform(0.3, 0.7))]
-
-
-def _short_row(table: Table) -> None:
-    number = table.row()
-    table.rows[number] = table.rows[number][:5]
-
-
-def _long_row(table: Table) -> None:
-    table.rows[table.row()].append("0.1")
-
-
-def _blank_line(table: Table) -> str:
-    lines = table.text().splitlines(keepends=True)
-    lines.insert(table.random.randrange(1, len(lines)), "\n")
-    return "".join(lines)
-
-
-def _open_quote(table: Table) -> None:
-    number = table.row()
-    table.rows[number][3] = '"' + table.rows[number][3]
-
-
-def _a_byte_of_latin_1(table: Table) -> bytes:
-    table.cell("user_id", "café")
-    return table.text().encode("latin-1")
-
-
-def _others(table: Table) -> None:
-    table.everywhere("user_id", lambda user: f"f{user[1:]}")
 
 
 STRANGER = "00000000-0000-4000-8000-000000000000"
@@ -181,7 +73,7 @@ def _both() -> list[Corruption]:
             Corruption(
                 "UTF-16", file, REFUSED, lambda table: table.text().encode("utf-16"), ("UTF-8",)
             ),
-            Corruption("a byte of Latin-1", file, REFUSED, _a_byte_of_latin_1, ("line", "UTF-8")),
+            Corruption("a byte of Latin-1", file, REFUSED, a_byte_of_latin_1, ("line", "UTF-8")),
             Corruption(
                 "compressed (gzip)",
                 file,
@@ -206,21 +98,23 @@ def _both() -> list[Corruption]:
             Corruption(
                 "tabs", file, REFUSED, lambda table: table.text("\t"), ("Separate columns",)
             ),
-            Corruption("an extra column", file, REFUSED, _with("note"), ("column note",)),
-            Corruption("a missing column", file, REFUSED, _without(number), (number, "missing")),
+            Corruption("an extra column", file, REFUSED, with_column("note"), ("column note",)),
+            Corruption(
+                "a missing column", file, REFUSED, without_column(number), (number, "missing")
+            ),
             Corruption(
                 "a misspelt column",
                 file,
                 REFUSED,
-                _renamed(number, number.replace("a", "e", 1).replace("o", "a", 1)),
+                renamed(number, number.replace("a", "e", 1).replace("o", "a", 1)),
                 (f"Did you mean {number}",),
             ),
             Corruption(
-                "a column twice", file, REFUSED, _with(number), ("not part of the contract",)
+                "a column twice", file, REFUSED, with_column(number), ("not part of the contract",)
             ),
-            Corruption("a row too long", file, REFUSED, _long_row, ("{line}", "fields")),
-            Corruption("an open quote", file, REFUSED, _open_quote, ("line",)),
-            Corruption("a blank line", file, REFUSED, _blank_line, ("user_id",)),
+            Corruption("a row too long", file, REFUSED, long_row, ("{line}", "fields")),
+            Corruption("an open quote", file, REFUSED, open_quote, ("line",)),
+            Corruption("a blank line", file, REFUSED, blank_line, ("user_id",)),
             Corruption(
                 "byte order mark",
                 file,
@@ -235,7 +129,7 @@ def _both() -> list[Corruption]:
                 lambda table: table.text(end="\r\n"),
                 ("line_ends",),
             ),
-            Corruption("columns reordered", file, REPAIRED, _reversed_columns, ("column_order",)),
+            Corruption("columns reordered", file, REPAIRED, reversed_columns, ("column_order",)),
             Corruption(
                 "upper-case ids",
                 file,
@@ -249,7 +143,7 @@ def _both() -> list[Corruption]:
                 READ,
                 everywhere(number, lambda text: f"{float(text):.15e}"),
             ),
-            Corruption("a row too short", file, bad_cell, _short_row, ("expected a",)),
+            Corruption("a row too short", file, bad_cell, short_row, ("expected a",)),
             Corruption("an empty number", file, bad_cell, cell(number, ""), ("a finite number",)),
             Corruption("NaN", file, bad_cell, cell(number, "NaN"), ("a finite number",)),
             Corruption("+inf", file, bad_cell, cell(number, "inf"), (number, "inf", "at most")),
@@ -304,12 +198,16 @@ def _of_results() -> list[Corruption]:
             ("asked_tick", "2024-06-11T17:30:00", "2024-06-11T17:15:00"),
         ),
         Corruption(
-            "another community", kind, REFUSED, _others, ("only households of the input", "line 2")
+            "another community",
+            kind,
+            REFUSED,
+            other_users,
+            ("only households of the input", "line 2"),
         ),
-        Corruption("cut in the middle", kind, REFUSED, _cut, ("rows are missing",)),
+        Corruption("cut in the middle", kind, REFUSED, cut, ("rows are missing",)),
         Corruption("one stranger", kind, REFUSED, cell("user_id", STRANGER), ("{line}", STRANGER)),
-        Corruption("a household missing", kind, REFUSED, _lost, ("1 rows are missing",)),
-        Corruption("rows out of order", kind, REFUSED, _shuffled, ("row_order",)),
+        Corruption("a household missing", kind, REFUSED, row_lost, ("1 rows are missing",)),
+        Corruption("rows out of order", kind, REFUSED, shuffled, ("row_order",)),
         Corruption(
             "watt-hours instead of kilowatt-hours",
             kind,
@@ -347,15 +245,15 @@ def _of_results() -> list[Corruption]:
         Corruption(
             "Z for UTC", kind, REPAIRED, cell(stamp, "2024-06-11T17:15:00Z"), ("utc_offset",)
         ),
-        Corruption("a row twice", kind, REPAIRED, _again, ("duplicate_rows",)),
+        Corruption("a row twice", kind, REPAIRED, row_again, ("duplicate_rows",)),
         Corruption(
             "a household twice, with other numbers",
             kind,
             QUARANTINED,
-            lambda table: _again(table, changed=True),
+            lambda table: row_again(table, changed=True),
             ("user_id appears in lines", *rule("unique")),
         ),
-        Corruption("two rows swapped", kind, QUARANTINED, _swapped, ("(rule ",)),
+        Corruption("two rows swapped", kind, QUARANTINED, swapped, ("(rule ",)),
         Corruption(
             "negative zero",
             kind,
@@ -412,7 +310,7 @@ def _of_input() -> list[Corruption]:
     kind = INPUT
     return [
         Corruption(
-            "a household twice", kind, REFUSED, _again, ("user_id", "The same user is in lines")
+            "a household twice", kind, REFUSED, row_again, ("user_id", "The same user is in lines")
         ),
         Corruption("no panels", kind, REFUSED, cell("panel_count", "0"), ("{line}", "at least 1")),
         Corruption(

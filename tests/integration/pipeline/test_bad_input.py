@@ -19,9 +19,9 @@ from tests.support.corruptions import (
     REFUSED,
     REPAIRED,
     RESULTS,
-    Table,
     markdown,
 )
+from tests.support.spoiling import Table
 from tests.unit.community.systems import user_ids
 
 from solar_model import run_simulation
