@@ -28,9 +28,9 @@ def test_it_is_a_mesa_model_of_blocks(households):
     assert isinstance(community, mesa.Model)
     assert [type(agent) for agent in community.agents] == [HouseholdBlock] * 3
     assert [agent.rows for agent in community.agents] == [
-        slice(0, 200),
-        slice(200, 400),
-        slice(400, 500),
+        slice(0, 166),
+        slice(166, 333),
+        slice(333, 500),
     ]
 
 

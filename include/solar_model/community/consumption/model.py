@@ -42,7 +42,7 @@ class Consumption:
     Parameters
     ----------
     households : Households
-        A block; 16,000 to 32,000 households keep the working set in a processor's cache.
+        A block.
     seed : int
         Seed of the run.
 
