@@ -191,7 +191,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     from solar_model.whole_files import atomic_write
 
     kind = path.suffix.removeprefix(".").lower()
-    known = sorted(figure.canvas.get_supported_filetypes())
+    known = sorted({*figure.canvas.get_supported_filetypes()} - {"pgf"})  # which takes a TeX
     if kind not in known:
         raise InputError("no such kind of picture", file=path, expected=", ".join(known))
     with atomic_write(path) as file:

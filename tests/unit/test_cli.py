@@ -102,6 +102,7 @@ def test_results_with_a_blank_line_are_not_drawn(solar, day):
         (("simulate", "absent.csv", "out.csv"), "absent.csv: there is no such file"),
         (("validate", "results.csv", "--input", "absent.csv"), "absent.csv: there is no such"),
         (("plot", "results.csv", "-o", "day.xyz"), "no such kind of picture"),
+        (("plot", "results.csv", "-o", "day.pgf"), "no such kind of picture"),
         (("plot", "results.csv", "-o", "day.png", "--user", "nobody"), "nothing to draw"),
         (("simulate", "users.csv", "users.csv/out.csv"), "users.csv"),
         (("simulate", "users.csv", "out.csv", "--weather", "sunny"), "sunny"),

@@ -110,7 +110,7 @@ def release(
 
     Example: solar quarantine release 17 18 --because "meter reading confirms it"
     """
-    from solar_model.errors import ResultsError
+    from solar_model.errors import InputError, ResultsError
     from solar_model.pipeline import database
     from solar_model.pipeline import quarantine as rows
 
@@ -119,7 +119,7 @@ def release(
         for number in numbers:
             try:
                 held = rows.release(connection, number, by=getpass.getuser(), note=because)
-            except ResultsError as error:
+            except (InputError, ResultsError) as error:
                 typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
                 kept += 1
             else:

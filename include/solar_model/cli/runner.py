@@ -28,7 +28,9 @@ def runner(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Private key of the certificate (PEM)."),
     ] = None,
-    max_size_mb: Annotated[float, typer.Option(min=0, help="Largest CSV that is taken.")] = 256,
+    max_size_mb: Annotated[
+        float, typer.Option(min=0, max=1_000_000, help="Largest CSV that is taken.")
+    ] = 256,
     max_jobs: Annotated[int, typer.Option(min=1, help="Most jobs that wait or run.")] = 16,
 ) -> None:
     """Simulate for others over HTTP; docs/runners.md shows the calls.
@@ -95,7 +97,9 @@ def watch(
         typer.Argument(help="The exchange, such as file:///FOLDER; by default SOLAR_EXCHANGES."),
     ] = None,
     once: Annotated[bool, typer.Option(help="Do what there is to do, and end.")] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=86_400, help="Seconds between two looks.")
+    ] = 5.0,
     announce: Annotated[
         str | None,
         typer.Option(help="Who is told of each result: https://AIRFLOW/solar-runner/results."),

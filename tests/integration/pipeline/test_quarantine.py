@@ -149,8 +149,9 @@ def test_a_row_is_let_out_and_the_run_is_whole_again(cycle):
     refused = solar("release", str(held))
     assert refused.exit_code == 1
     assert "within_capacity" in refused.output and "--because" in refused.output
-    released = solar("release", str(held), "--because", "the battery is new")
-    assert (released.exit_code, "completed" in released.output) == (0, True)
+    released = solar("release", str(held + 1), str(held), "--because", "the battery is new")
+    assert (released.exit_code, "completed" in released.output) == (1, True)
+    assert "no such row in the quarantine" in released.output, "nor does it keep the other one in"
     assert cycle.run_row() == ("completed", 120, 0, 120, 120)
     generation, consumption, *stored = cycle.totals()
     assert [generation, consumption, 120] == stored
