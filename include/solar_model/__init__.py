@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SolarModelError", "run_simulation", "validate_results"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 SCHEMA_VERSION = "1.0"  # of the exchanged files, see solar_model.contracts
 

@@ -57,7 +57,7 @@ def simulate_elsewhere(folder: Path, **environment: str) -> Path:
     """Simulate in a process of its own, more households than one block holds."""
     users, output = folder / "users.csv", folder / f"results_{len(list(folder.iterdir()))}.csv"
     if not users.exists():
-        write_users(sample_households(20_000, seed=7), users)
+        write_users(sample_households(70_000, seed=7), users)
     code = (
         "import sys; from solar_model import run_simulation; "
         "run_simulation(*sys.argv[1:], 4, '2024-06-11T13:00', 'stochastic', 3)"

@@ -15,7 +15,8 @@ def skies(tick: int, place: tuple, seed: int = 1) -> Sky:
 
 
 def noon_index(day: int, place: tuple, seed: int = 1) -> np.ndarray:
-    tick = MIDSUMMER_NOON + 96 * day
+    """Clear-sky index at noon of the first place."""
+    tick = MIDSUMMER_NOON + 96 * day - round((place[1][0] - 15.0) / 3.75)
     sun = sun_at(tick, *place)
     return open_weather("stochastic", seed).sky(tick, sun).ghi_w_m2 / sun.ghi_w_m2
 
@@ -61,6 +62,21 @@ def test_neighbours_share_the_weather_and_the_far_do_not(year_of_noons: np.ndarr
     assert near > 0.9
     assert 0.4 < region < near
     assert abs(far) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude"),
+    [(52.5, 13.4), (36.1, -79.8), (-36.85, 174.8), (-17.0, 179.9), (0.0, -78.5)],
+)
+def test_it_is_alike_in_all_directions_and_everywhere(latitude: float, longitude: float) -> None:
+    north = 60.0 / 111.2  # of 60 km
+    east = north / np.cos(np.radians(latitude))
+    beyond = (longitude + east + 180.0) % 360.0 - 180.0
+    place = np.array([latitude, latitude + north, latitude]), np.array([longitude] * 2 + [beyond])
+    index = np.array([noon_index(day, place) for day in range(0, 3650, 5)])
+    northwards, eastwards = (np.corrcoef(index[:, [0, at]].T)[0, 1] for at in (1, 2))
+    assert 0.5 < northwards < 0.8
+    assert abs(northwards - eastwards) < 0.1
 
 
 def test_weather_lasts_but_not_for_ever() -> None:

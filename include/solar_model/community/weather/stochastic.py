@@ -1,8 +1,9 @@
 """Passing clouds from seeded noise: like weather in space and time, and known for any tick alone.
 
 The noise has a value at each node of a lattice in space and time, hashed from the seed and the
-node; between nodes it is smooth. Octaves from weather systems to single cloud fields add up and
-drift with the wind, so what clouds one town reaches the next some time later.
+node; between nodes it is smooth. The globe turns in that lattice, so that no map's edge or
+distortion shows. Octaves from weather systems to single cloud fields add up and drift with the
+wind, so what clouds one town reaches the next some time later.
 """
 
 from __future__ import annotations
@@ -17,32 +18,32 @@ from solar_model.community.sun import Sun
 from solar_model.community.weather.sky import Floats, Sky
 from solar_model.ticks import TICK_HOURS, TICKS_PER_DAY, tick_start
 
-KM_PER_DEGREE = 111.2
+EARTH_RADIUS_KM = 6371.0
+TILT_RAD = 1.0
 
 
 @dataclass(frozen=True)
 class _Octave:
-    """One layer of noise: its size in space and time, its share, its drift."""
+    """One layer of noise: its size in space and time, its share, its drift at the equator."""
 
     km: float
     hours: float
     weight: float
     east_km_h: float
-    north_km_h: float
 
 
 # Weather systems, rain bands, cloud fields. Sizes and life times after the spectrum of mesoscale
-# motion (Orlanski 1975, doi:10.1175/1520-0477-56.5.527); the drift is a westerly of 20 to
-# 25 km/h.
+# motion (Orlanski 1975, doi:10.1175/1520-0477-56.5.527); the drift is a westerly, of 20 to 25 km/h
+# at 45 degrees.
 _CLOUDS = (
-    _Octave(km=400.0, hours=40.0, weight=1.0, east_km_h=25.0, north_km_h=4.0),
-    _Octave(km=80.0, hours=6.0, weight=0.7, east_km_h=25.0, north_km_h=2.0),
-    _Octave(km=15.0, hours=1.0, weight=0.5, east_km_h=20.0, north_km_h=0.0),
+    _Octave(km=400.0, hours=40.0, weight=1.0, east_km_h=35.0),
+    _Octave(km=80.0, hours=6.0, weight=0.7, east_km_h=35.0),
+    _Octave(km=15.0, hours=1.0, weight=0.5, east_km_h=28.0),
 )
-_AIR = (_Octave(km=600.0, hours=60.0, weight=1.0, east_km_h=20.0, north_km_h=5.0),)
+_AIR = (_Octave(km=600.0, hours=60.0, weight=1.0, east_km_h=28.0),)
 _WIND = (
-    _Octave(km=300.0, hours=24.0, weight=1.0, east_km_h=25.0, north_km_h=4.0),
-    _Octave(km=50.0, hours=3.0, weight=0.6, east_km_h=25.0, north_km_h=4.0),
+    _Octave(km=300.0, hours=24.0, weight=1.0, east_km_h=35.0),
+    _Octave(km=50.0, hours=3.0, weight=0.6, east_km_h=35.0),
 )
 
 _OCTAVES = (*_CLOUDS, *_AIR, *_WIND)
@@ -95,21 +96,26 @@ class StochasticClouds:
     def _layers(self, tick: int, sun: Sun) -> Floats:
         """Noise of each octave at each cell, shape (octaves, c): mean 0, variance 1."""
         hours = (tick + 0.5) * TICK_HOURS
-        north_km = sun.latitude_deg * KM_PER_DEGREE
-        east_km = sun.longitude_deg * KM_PER_DEGREE * np.cos(np.radians(sun.latitude_deg))
-        km, period, east_km_h, north_km_h = (
+        km, period, east_km_h = (
             np.array([getattr(octave, name) for octave in _OCTAVES])[:, None]
-            for name in ("km", "hours", "east_km_h", "north_km_h")
+            for name in ("km", "hours", "east_km_h")
         )
-        # Nodes of the lattice around each cell: time, north and east, two of each.
-        t, t_share = _neighbours(np.broadcast_to(hours / period, (len(_OCTAVES), len(north_km))))
-        y, y_share = _neighbours((north_km - north_km_h * hours) / km)
-        x, x_share = _neighbours((east_km - east_km_h * hours) / km)
-        layer = np.arange(len(_OCTAVES))[:, None, None, None, None]
-        value = uniform(
-            self._key, layer, t[:, :, None, None], y[:, None, :, None], x[:, None, None, :]
-        )
-        weight = t_share[:, :, None, None] * y_share[:, None, :, None] * x_share[:, None, None, :]
+        # Where each cell is in the lattice, in which the globe turns against the drift. Its axis is
+        # tilted: upright, some latitudes would keep to the nodes and others to what is between.
+        north = np.radians(sun.latitude_deg)
+        east = np.radians(sun.longitude_deg) - east_km_h * hours / EARTH_RADIUS_KM
+        radius = EARTH_RADIUS_KM / km
+        across, up = radius * np.cos(north) * np.sin(east), radius * np.sin(north)
+        t, t_share = _neighbours(hours / period)
+        x, x_share = _neighbours(radius * np.cos(north) * np.cos(east))
+        y, y_share = _neighbours(across * math.cos(TILT_RAD) - up * math.sin(TILT_RAD))
+        z, z_share = _neighbours(across * math.sin(TILT_RAD) + up * math.cos(TILT_RAD))
+        # The nodes around it: time and place, two in each direction.
+        along_t, along_x = np.s_[:, :, None, None, None], np.s_[:, None, :, None, None]
+        along_y, along_z = np.s_[:, None, None, :, None], np.s_[:, None, None, None, :]
+        layer = np.arange(len(_OCTAVES))[:, None, None, None, None, None]
+        value = uniform(self._key, layer, t[along_t], x[along_x], y[along_y], z[along_z])
+        weight = t_share[along_t] * x_share[along_x] * y_share[along_y] * z_share[along_z]
         # Between nodes several are averaged, which varies less than one: undo that, and the
         # variance of 1/12 of a uniform number.
         total, squares = (weight * (value - 0.5)), weight**2
@@ -127,9 +133,9 @@ def _neighbours(position: Floats) -> tuple[Floats, Floats]:
 
 
 def _sum_nodes(values: Floats) -> Floats:
-    """Sum over the eight nodes, in a fixed order whatever the number of cells."""
-    flat = values.reshape(len(values), 8, -1)
-    return np.asarray(sum(flat[:, node] for node in range(8)))
+    """Sum over the nodes, in a fixed order whatever the number of cells."""
+    nodes = values.reshape(len(values), 2**4, -1)
+    return np.asarray(sum(nodes[:, node] for node in range(2**4)))
 
 
 def _sum(octaves: tuple[_Octave, ...], layers: Floats) -> Floats:
