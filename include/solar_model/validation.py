@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from solar_model.contracts import Breach, Results, UsersInput, is_ascending
-from solar_model.errors import InputError, ResultsError
+from solar_model.errors import InputError
 from solar_model.files import read_text, read_users
 from solar_model.intake import broken_rules
 from solar_model.physics import RULES, beside_systems
@@ -88,11 +88,6 @@ class Report(Sequence[Failure]):
         """Rows of the results that fail any check, counted from 1, each once."""
         rows = [failure.rows["row"] for failure in self if "row" in failure.rows.columns]
         return pl.concat(rows).unique().sort() if rows else pl.Series("row", [], dtype=pl.Int64)
-
-    def raise_if_any(self) -> None:
-        """Raise `ResultsError` with every failed check, unless all is well."""
-        if self:
-            raise ResultsError(f"the results fail {len(self)} checks:\n{self}")
 
 
 def validate_results(

@@ -79,11 +79,6 @@ class Batteries:
         half = np.floor(self._capacity * INITIAL_STATE_OF_CHARGE)
         self._state = np.where(np.isnan(start), half, np.minimum(start, self._capacity))
 
-    @property
-    def soc_kwh(self) -> Floats:
-        """Energy stored now, shape (n,) [kWh]."""
-        return self._state / MICRO_PER_KWH
-
     def step(self, generation_kwh: Floats, consumption_kwh: Floats) -> Flows:
         """Serve the load of one tick and move the state on.
 
