@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from solar_model.contracts import (
+    ENERGY_COLUMNS,
     EXACT_KWH,
     RESIDUALS,
     SURPLUS_TOLERANCE_KWH,
@@ -40,7 +41,6 @@ REPAIRS = {
 }
 
 _NAMES = list(columns_of(Results))
-_ENERGIES = [name for name in _NAMES if name.endswith("_kwh")]
 _WITH_OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 _HEAD_BYTES = 65_536
 _SHOWN_CHARACTERS = 200
@@ -172,11 +172,11 @@ def _mend_numbers(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Repair]]:
     made = []
     negative_zero = rows.select(
         # one over it tells its sign
-        pl.any_horizontal((pl.col(name) == 0) & (1.0 / pl.col(name) < 0) for name in _ENERGIES)
+        pl.any_horizontal((pl.col(name) == 0) & (1.0 / pl.col(name) < 0) for name in ENERGY_COLUMNS)
     ).to_series()
     if negative_zero.any():
         made.append(_repair("negative_zero", negative_zero))
-        rows = rows.with_columns(pl.col(name) + 0.0 for name in _ENERGIES)
+        rows = rows.with_columns(pl.col(name) + 0.0 for name in ENERGY_COLUMNS)
     residual = RESIDUALS["surplus"][0].abs()
     off = rows.select(
         ((residual > EXACT_KWH) & (residual < SURPLUS_TOLERANCE_KWH)).fill_null(False)

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from solar_model.community.battery import CHARGE_EFFICIENCY, DISCHARGE_EFFICIENCY
+from solar_model.contracts import FLOW_COLUMNS
 from solar_model.physics import STATE_TOLERANCE_KWH, state_before
 
 Connection = psycopg.Connection[Any]
@@ -23,18 +24,10 @@ Connection = psycopg.Connection[Any]
 # What of the input it needs.
 BATTERY = ("user_id", "battery_capacity_kwh", "battery_soc_kwh")
 
-_FLOWS = (
-    "generation_kwh",
-    "consumption_kwh",
-    "battery_charge_kwh",
-    "battery_discharge_kwh",
-    "grid_import_kwh",
-    "grid_export_kwh",
-)
 # What adds up when a household is added.
 _SUMS = (
     "households",
-    *_FLOWS,
+    *FLOW_COLUMNS,
     "stored_before_kwh",
     "stored_after_kwh",
     "losses_kwh",
@@ -78,7 +71,7 @@ def certify(
     worst = pl.col("residual_kwh").abs().arg_max()
     found = beside.group_by("timestamp").agg(
         pl.len().alias("households"),
-        *(pl.col(name).sum().round(6) for name in _FLOWS),
+        *(pl.col(name).sum().round(6) for name in FLOW_COLUMNS),
         pl.col("soc_before_kwh").sum().round(6).alias("stored_before_kwh"),
         pl.col("battery_soc_kwh").sum().round(6).alias("stored_after_kwh"),
         pl.col("losses_kwh", "residual_kwh").sum(),

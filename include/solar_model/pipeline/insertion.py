@@ -16,11 +16,9 @@ from psycopg.copy import QueuedLibpqWriter
 
 from solar_model.community.draws import uuid_words
 from solar_model.community.weather.record import record_of_tick
-from solar_model.contracts import Results, columns_of, is_ascending
+from solar_model.contracts import ENERGY_COLUMNS, is_ascending
 from solar_model.pipeline import certificates, runs
 from solar_model.ticks import tick_index
-
-ENERGY_COLUMNS = tuple(name for name in columns_of(Results) if name.endswith("_kwh"))
 
 SOURCE = "SIMULATION"
 _BLOCK_ROWS = 131_072

@@ -12,11 +12,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from solar_model.contracts import Results, UsersInput
+from solar_model.contracts import ENERGY_COLUMNS, Results, UsersInput
 from solar_model.errors import InputError, ResultsError
 from solar_model.intake import typed
 from solar_model.pipeline import certificates, runs
-from solar_model.pipeline.insertion import ENERGY_COLUMNS, SOURCE
+from solar_model.pipeline.insertion import SOURCE
 from solar_model.validation import examine
 
 Connection = psycopg.Connection[Any]

@@ -21,11 +21,16 @@ from typing import Any, TypeGuard
 import polars as pl
 from numpy.typing import NDArray
 
-from solar_model.contracts import RESIDUALS, Results, columns_of, is_ascending, limits_of
+from solar_model.contracts import (
+    ENERGY_COLUMNS,
+    FLOW_COLUMNS,
+    RESIDUALS,
+    Results,
+    columns_of,
+    is_ascending,
+    limits_of,
+)
 from solar_model.physics import RULES
-
-ENERGIES = tuple(name for name in columns_of(Results) if name.endswith("_kwh"))
-FLOWS = tuple(name for name in ENERGIES if name not in ("battery_soc_kwh", "surplus_kwh"))
 
 # Each total of a manifest is rounded to a millionth, and so many small numbers were added.
 TOTAL_TOLERANCE_KWH = 1e-5
@@ -146,7 +151,7 @@ def evidence(beside: pl.DataFrame, ticks: Sequence[datetime]) -> pl.DataFrame:
         again = pl.lit(False)
     # marks as float64: other columns Great Expectations compares one Python number at a time
     return beside.select(
-        *ENERGIES,
+        *ENERGY_COLUMNS,
         *(residual.alias(f"{name}_residual_kwh") for name, (residual, _) in RESIDUALS.items()),
         *(rule.headroom_kwh.alias(f"{rule.name}_headroom_kwh") for rule in RULES),
         known_household=pl.col("battery_capacity_kwh").is_not_null().cast(pl.Float64),
@@ -165,14 +170,14 @@ def suite(asked: Asked) -> Any:
     residuals = {f"{name}_residual_kwh": bound for name, (_, bound) in RESIDUALS.items()}
     blocking = [
         expect.ExpectTableColumnsToMatchSet(
-            column_set=[*ENERGIES, *residuals, *rules, *marks], exact_match=True
+            column_set=[*ENERGY_COLUMNS, *residuals, *rules, *marks], exact_match=True
         ),
         expect.ExpectTableRowCountToEqual(value=asked.households * len(asked.ticks)),
         between(column="known_household", min_value=1),
         between(column="asked_tick", min_value=1),
         between(column="repeated", max_value=0),
-        *(expect.ExpectColumnValuesToNotBeNull(column=name) for name in ENERGIES),
-        *(between(column=name, **limits_of(columns[name])) for name in ENERGIES),
+        *(expect.ExpectColumnValuesToNotBeNull(column=name) for name in ENERGY_COLUMNS),
+        *(between(column=name, **limits_of(columns[name])) for name in ENERGY_COLUMNS),
         *(
             between(column=name, min_value=-bound, max_value=bound)
             for name, bound in residuals.items()
@@ -189,7 +194,7 @@ def suite(asked: Asked) -> Any:
                 meta=_notes("the sum that the runner's manifest tells"),
             )
             for name, value in asked.totals_kwh.items()
-            if name in FLOWS
+            if name in FLOW_COLUMNS
         ),
     ]
     warnings = [

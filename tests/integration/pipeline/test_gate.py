@@ -11,13 +11,13 @@ import pytest
 from tests.unit.community.systems import user_ids
 
 from solar_model import run_simulation
-from solar_model.contracts import RESIDUALS
+from solar_model.contracts import ENERGY_COLUMNS, FLOW_COLUMNS, RESIDUALS
 from solar_model.errors import ResultsError
 from solar_model.files import read_results, read_users, write_results
 from solar_model.manifest import Manifest
 from solar_model.physics import RULES, beside_systems
 from solar_model.pipeline import gate, runs, validations
-from solar_model.pipeline.suite import ENERGIES, FLOWS, Asked, evidence, suite, validate
+from solar_model.pipeline.suite import Asked, evidence, suite, validate
 from solar_model.settings import settings
 from solar_model.ticks import TICK as TICK_LENGTH
 from solar_model.ticks import TIMESTAMP_FORMAT
@@ -90,7 +90,7 @@ def test_the_suite_asks_for_every_rule_of_the_contract_and_of_physics(tick):
     rules = {f"{rule.name}_headroom_kwh" for rule in RULES}
     residuals = {f"{name}_residual_kwh" for name in RESIDUALS}
     marks = {"known_household", "asked_tick", "repeated"}
-    assert asked_for == {*ENERGIES, *rules, *residuals, *marks}
+    assert asked_for == {*ENERGY_COLUMNS, *rules, *residuals, *marks}
 
 
 # one value of the first row, and the rules that it breaks
@@ -258,7 +258,7 @@ def test_totals_that_the_rows_do_not_sum_up_to_stop_the_file(tick):
     ).refusal
     assert "sum_to_be_between on generation_kwh" in refusal
     assert tick.judge(totals_kwh={}).refusal is None, "an older runner told no totals"
-    assert set(FLOWS) < set(told)
+    assert set(FLOW_COLUMNS) < set(told)
 
 
 def test_an_expectation_that_cannot_be_judged_says_why(tick):

@@ -9,11 +9,12 @@ from uuid import uuid4
 import polars as pl
 import pytest
 
+from solar_model.contracts import ENERGY_COLUMNS
 from solar_model.errors import ConfigurationError, InputError
 from solar_model.files import read_users
 from solar_model.manifest import Manifest
 from solar_model.pipeline import households, quarantine, runs
-from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
+from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
 from solar_model.pipeline.repetition import seed_of, weather_of
 from solar_model.pipeline.snapshot import take_snapshot

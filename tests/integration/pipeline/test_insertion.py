@@ -11,9 +11,10 @@ import pytest
 from tests.support.sessions import wait_until_waiting
 
 from solar_model import run_simulation
+from solar_model.contracts import ENERGY_COLUMNS
 from solar_model.files import read_results
 from solar_model.pipeline import runs
-from solar_model.pipeline.insertion import ENERGY_COLUMNS, insert
+from solar_model.pipeline.insertion import insert
 
 TICK = datetime(2024, 9, 11, 23, 45, tzinfo=UTC)
 HEADER = (
