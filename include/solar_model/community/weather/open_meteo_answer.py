@@ -5,31 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from solar_model.community.sun import sun_at
-from solar_model.community.weather.sky import follow_clear_sky
+from solar_model.community.weather.sky import QUANTITIES, follow_clear_sky
 from solar_model.errors import WeatherError, WeatherServiceError
 from solar_model.ticks import TICKS_PER_HOUR, tick_start
 
-
-class _Variable(NamedTuple):
-    """What a value can be."""
-
-    low: float
-    high: float
-    unit: str
-
-
 # As the service calls them, in the order of a value's columns.
 VARIABLES = {
-    "shortwave_radiation": _Variable(-50.0, 1700.0, "W/m²"),
-    "direct_normal_irradiance": _Variable(-50.0, 1500.0, "W/m²"),
-    "diffuse_radiation": _Variable(-50.0, 1300.0, "W/m²"),
-    "temperature_2m": _Variable(-90.0, 70.0, "°C"),
-    "wind_speed_10m": _Variable(0.0, 110.0, "m/s"),
+    "shortwave_radiation": QUANTITIES["ghi"],
+    "direct_normal_irradiance": QUANTITIES["dni"],
+    "diffuse_radiation": QUANTITIES["dhi"],
+    "temperature_2m": QUANTITIES["temp_air"],
+    "wind_speed_10m": QUANTITIES["wind_speed"],
 }
 _UNITS = {"time": "iso8601"} | {name: variable.unit for name, variable in VARIABLES.items()}
 COARSE_CELLS_PER_DEGREE = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,25 @@ NOMINAL_TEMP_AIR_C = 20.0
 NOMINAL_WIND_SPEED_M_S = 1.0
 
 MAX_CLEAR_SKY_INDEX = 2.0
+
+
+class Quantity(NamedTuple):
+    """Least and greatest value that can be true, and their unit."""
+
+    low: float
+    high: float
+    unit: str
+
+
+# By the columns of weather files, in the order of the attributes of `Sky`. Irradiance a little
+# below 0 is a sensor's offset at night, and counts as 0.
+QUANTITIES = {
+    "ghi": Quantity(-50.0, 1700.0, "W/m²"),
+    "dni": Quantity(-50.0, 1500.0, "W/m²"),
+    "dhi": Quantity(-50.0, 1300.0, "W/m²"),
+    "temp_air": Quantity(-90.0, 70.0, "°C"),
+    "wind_speed": Quantity(0.0, 110.0, "m/s"),
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from solar_model.community.sun import Sun
 from solar_model.community.weather.choices import Open, Span, Weather
 from solar_model.community.weather.given import ClearSkyFactor, GivenIrradiance
 from solar_model.community.weather.open_meteo import OpenMeteo, RecordedOpenMeteo
-from solar_model.community.weather.sky import Sky
+from solar_model.community.weather.sky import QUANTITIES, Sky
 from solar_model.community.weather.stochastic import StochasticClouds
 from solar_model.community.weather.typical_year import TypicalYear
 from solar_model.errors import InputError, WeatherError
@@ -25,16 +25,13 @@ EXPECTED = (
     '"temp_air", "wind_speed"}, or several of these in order of preference: with commas, or as a '
     'JSON list, which a path with a comma needs: ["file:a,b.csv", 0.5]'
 )
-_LIMITS = {
-    "ghi": (0.0, 1700.0),
-    "dni": (0.0, 1500.0),
-    "dhi": (0.0, 1300.0),
-    "clear_sky_index": (0.0, 1.5),
-    "temp_air": (-90.0, 70.0),
-    "wind_speed": (0.0, 110.0),
-}
 _AMBIENT = {"temp_air": "temp_air_c", "wind_speed": "wind_speed_m_s"}
 _IRRADIANCE = {"ghi": "ghi_w_m2", "dni": "dni_w_m2", "dhi": "dhi_w_m2"}
+# Whoever states the weather has no sensor's offset: no irradiance is below 0.
+_LIMITS = {"clear_sky_index": (0.0, 1.5)} | {
+    name: (0.0 if name in _IRRADIANCE else quantity.low, quantity.high)
+    for name, quantity in QUANTITIES.items()
+}
 
 
 def open_weather(spec: Any, seed: int) -> Weather:

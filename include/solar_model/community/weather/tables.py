@@ -10,15 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from solar_model.community.weather.sky import Floats
+from solar_model.community.weather.sky import QUANTITIES, Floats
 from solar_model.errors import InputError
 from solar_model.ticks import TICK_MINUTES, TICKS_PER_DAY
 
-COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
-# What a value may be. Irradiance a little below 0 is a sensor's offset at night, and 0.
-LOW = np.array([-50.0, -50.0, -50.0, -90.0, 0.0])
-HIGH = np.array([1700.0, 1500.0, 1300.0, 70.0, 110.0])
-UNITS = ("W/m²", "W/m²", "W/m²", "°C", "m/s")
+COLUMNS = tuple(QUANTITIES)
 # What stands for a missing value, where it cannot be one: codes of TMY3 (-9900), of EPW (9999, 99.9
 # and 999) and of loggers, and what programs write.
 MISSING_CODES = (-9999.0, -9900.0, -999.0, -99.0, 99.9, 999.0, 9999.0, 99999.0, 999999.0)
@@ -119,19 +115,17 @@ class Table:
 
     def values(self) -> Floats:
         """The five columns of weather as numbers; NaN where a value is missing."""
-        values = np.stack([self._numbers(at) for at in range(len(COLUMNS))], axis=1)
+        values = np.stack([self._numbers(name) for name in COLUMNS], axis=1)
         values[:, :3] = np.maximum(values[:, :3], 0.0)
         return values
 
-    def _numbers(self, at: int) -> Floats:
-        name = COLUMNS[at]
+    def _numbers(self, name: str) -> Floats:
+        low, high, unit = QUANTITIES[name]
         text = self.frame[name].str.strip()
         numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
-        possible = (numbers >= LOW[at]) & (numbers <= HIGH[at])
+        possible = (numbers >= low) & (numbers <= high)
         missing = np.isin(numbers, MISSING_CODES) | text.str.lower().isin(MISSING_WORDS).to_numpy()
-        expected = (
-            f"{LOW[at]:g} to {HIGH[at]:g} {UNITS[at]}, or nothing or 9999 where none is known"
-        )
+        expected = f"{low:g} to {high:g} {unit}, or nothing or 9999 where none is known"
         bad = ~possible & ~missing
         self.refuse(bad & np.isnan(numbers), "a value that is no number", name, expected)
         self.refuse(bad, "a value that cannot be", name, expected)
