@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # No surface on earth receives more for a quarter of an hour: above the atmosphere it is 1.41 at
 # most, and what clouds and ground reflect on top of that lasts for minutes.
-MOST_SUN_KW_PER_KW = 1.5
+MAX_SUN_KW_PER_KW = 1.5
 # The state is kept in whole micro-kWh: charging rounds by up to one, and so does a state that was
 # given with more decimals.
 STATE_TOLERANCE_KWH = 2.5e-6
@@ -70,8 +70,8 @@ RULES = (
     Rule(
         "within_panels",
         "generation_kwh",
-        f"at most {MOST_SUN_KW_PER_KW} kW for each kW of panels",
-        pl.col("dc_capacity_kw") * (MOST_SUN_KW_PER_KW * TICK_HOURS)
+        f"at most {MAX_SUN_KW_PER_KW} kW for each kW of panels",
+        pl.col("dc_capacity_kw") * (MAX_SUN_KW_PER_KW * TICK_HOURS)
         + EXACT_KWH
         - pl.col("generation_kwh"),
     ),

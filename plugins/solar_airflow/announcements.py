@@ -18,7 +18,7 @@ from solar_model.pipeline.runners import Announcement, announce
 from solar_model.settings import settings
 from solar_model.signatures import SIGNATURE_HEADER, verify
 
-_MOST_BYTES = 16_384
+_MAX_BYTES = 16_384
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -27,8 +27,8 @@ async def _body(request: Request) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MOST_BYTES:
-            raise HTTPException(413, f"an announcement has {_MOST_BYTES:,} bytes at most")
+        if len(body) > _MAX_BYTES:
+            raise HTTPException(413, f"an announcement has {_MAX_BYTES:,} bytes at most")
     return body
 
 

@@ -11,7 +11,7 @@ from psycopg import sql
 
 DAYS = 7
 # Fewer days say too little: two cloudy ones in a row are no climate.
-LEAST_DAYS = 3
+MIN_DAYS = 3
 # Weather makes large differences; this much more or less than on any of the days is odd.
 FACTOR = 3.0
 # At dawn, three times almost nothing is almost nothing: a mean of 200 W is never odd.
@@ -60,7 +60,7 @@ def usual(
     """
     with connection.transaction():  # leaves none open behind it
         days = connection.execute(_DAYS, {"ticks": list(ticks), "days": DAYS}).fetchall()
-    if len(days) < LEAST_DAYS:
+    if len(days) < MIN_DAYS:
         return {}
     slack_kwh = SLACK_KWH * households * len(ticks)
     return {

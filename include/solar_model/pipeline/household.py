@@ -17,7 +17,7 @@ from solar_model.ticks import TICK
 
 Connection = psycopg.Connection[Any]
 
-_MOST_FOUND = 8
+_MAX_FOUND = 8
 _UUID_DIGITS = 32
 
 # By the key of the newest tick: as quick among a million households as among ten. Those of a shard
@@ -88,7 +88,7 @@ def search(connection: Connection, prefix: str) -> list[str]:
     if len(digits) > _UUID_DIGITS or set(digits) - set("0123456789abcdef"):
         raise InputError("no household's id begins so", value=prefix, expected="digits of a UUID")
     first, last = (UUID(digits.ljust(_UUID_DIGITS, fill)) for fill in "0f")
-    asked = {"first": first, "last": last, "most": _MOST_FOUND}
+    asked = {"first": first, "last": last, "most": _MAX_FOUND}
     return [user_id for (user_id,) in connection.execute(_SEARCH, asked)]
 
 
@@ -107,7 +107,7 @@ def history(
     rows = connection.execute(_HISTORY, {"ticks": ticks, "user_id": user_id}).fetchall()
     columns = zip(*rows, strict=True)
     with connection.cursor(row_factory=dict_row) as cursor:
-        asked = {"user_id": str(user_id), "first": first, "last": last, "most": _MOST_FOUND}
+        asked = {"user_id": str(user_id), "first": first, "last": last, "most": _MAX_FOUND}
         aside = cursor.execute(_SET_ASIDE, asked).fetchall()
     return {
         "energy": dict(zip(("tick", *_ENERGY), map(list, columns), strict=True)),

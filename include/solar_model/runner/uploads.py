@@ -21,13 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from solar_model.community.weather.specs import HIGHEST_FACTOR
+from solar_model.community.weather.specs import MAX_FACTOR
 from solar_model.errors import InputError, SignatureError
 
 FORM = "multipart/form-data"
 FILE_FIELD = "file"
 UPLOAD_SECONDS = 120
-MOST_STEPS = 366 * 96
+MAX_STEPS = 366 * 96
 
 
 class Asked(BaseModel):
@@ -53,10 +53,10 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     timestamp: str | None = None
-    weather_factor: Annotated[float | None, Field(ge=0, le=HIGHEST_FACTOR)] = None
+    weather_factor: Annotated[float | None, Field(ge=0, le=MAX_FACTOR)] = None
     weather: str | None = None
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63)] = None
-    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = 1
     callback_url: Annotated[str | None, Field(pattern="^https?://")] = None
 
 

@@ -18,7 +18,7 @@ from solar_model.errors import InputError, WeatherError
 from solar_model.settings import settings
 from solar_model.ticks import tick_start
 
-HIGHEST_FACTOR = 1.2
+MAX_FACTOR = 1.2
 EXPECTED = (
     "a number from 0 to 1.2 (of clear-sky irradiance), stochastic, open-meteo, file:PATH (TMY3, "
     'EPW or CSV), {"ghi", "dni", "dhi", "temp_air", "wind_speed"}, {"clear_sky_index", '
@@ -161,7 +161,7 @@ def _opener(spec: Any, seed: int) -> Open:
         if spec.startswith("file:") and len(spec) > len("file:"):
             return lambda: TypicalYear(spec.removeprefix("file:"))
     factor = _number(spec)
-    if factor is None or not 0.0 <= factor <= HIGHEST_FACTOR:
+    if factor is None or not 0.0 <= factor <= MAX_FACTOR:
         raise _unknown(spec)
     return lambda: ClearSkyFactor(factor, spec=factor)
 

@@ -11,7 +11,7 @@ from solar_model.pipeline.alerts.kinds import KINDS, Kind
 from solar_model.pipeline.alerts.situation import Situation, Slowest
 from solar_model.pipeline.alerts.states import Alert
 
-_MOST_CHARACTERS = 2_000
+_MAX_CHARACTERS = 2_000
 
 
 def compose(
@@ -146,7 +146,7 @@ def _health(around: Situation) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} … (see the log)"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]} … (see the log)"
 
 
 def _time(when: datetime | str) -> str:
