@@ -28,7 +28,7 @@ class NotifyOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Send the message; log why when it cannot be delivered."""
-        from solar_model.pipeline.notify import notify
+        from solar_model.webhook import deliver
 
         config = settings()
         if context["params"]["dry_run"]:
@@ -39,7 +39,8 @@ class NotifyOperator(BaseOperator):
             self.log.info("SOLAR_NOTIFY_URL is not set: nobody to notify")
             return
         message = self._message(context)
-        problem = notify(message, config)
+        secret = config.notify_secret
+        problem = deliver(config.notify_url, message, secret.get_secret_value() if secret else None)
         if problem:
             self.log.warning("Not notified: %s. The cycle is not affected.", problem)
         else:

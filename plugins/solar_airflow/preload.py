@@ -38,15 +38,15 @@ _HEAVY = (
     "solar_model.pipeline.insertion",
     "solar_model.pipeline.alerts",
     "solar_model.pipeline.health.probes",
-    "solar_model.pipeline.notify",
     "solar_model.runner.client",
     "solar_model.runner.work",
+    "solar_model.webhook",
 )
 
 
 @hookimpl
 def on_starting(component: object) -> None:  # noqa: ARG001 - the hook's name for it
-    """Preload where tasks are forks of the scheduler; ``preloaded`` is for Celery workers."""
+    """Preload where tasks are forks of the scheduler; ``preload_celery`` is for Celery workers."""
     if sys.argv[1:2] == ["scheduler"] and "LocalExecutor" in conf.get("core", "executor"):
         preload()
 

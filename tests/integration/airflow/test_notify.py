@@ -25,6 +25,7 @@ def told(monkeypatch, tmp_path):
 
         def run() -> list[dict]:
             NotifyOperator(task_id="notify").execute(context_of(TICK))
+            assert all("X-Solar-Signature" in headers for headers, _ in webhook.messages)
             return [json.loads(body) for _, body in webhook.messages]
 
         yield run

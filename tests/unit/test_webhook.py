@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from solar_model.pipeline.notify import notify
-from solar_model.settings import load_settings
+from solar_model.webhook import deliver
 
 MESSAGE = {
     "status": "completed",
@@ -61,8 +60,7 @@ def receiver(request):
 
 
 def test_the_message_arrives_as_json_with_a_signature_that_can_be_checked(receiver):
-    config = load_settings(notify_url=receiver.url, notify_secret="shared key")
-    assert notify(MESSAGE, config) is None
+    assert deliver(receiver.url, MESSAGE, "shared key") is None
     [(headers, body)] = receiver.requests
     assert json.loads(body) == MESSAGE
     assert headers["Content-Type"] == "application/json"
@@ -73,26 +71,26 @@ def test_the_message_arrives_as_json_with_a_signature_that_can_be_checked(receiv
 
 
 def test_without_a_key_nothing_is_signed(receiver):
-    notify(MESSAGE, load_settings(notify_url=receiver.url))
+    deliver(receiver.url, MESSAGE, None)
     [(headers, _)] = receiver.requests
     assert "X-Solar-Signature" not in headers
 
 
 @pytest.mark.parametrize("receiver", [[503, 429, 200]], indirect=True)
 def test_a_receiver_that_stumbles_is_asked_again(receiver):
-    assert notify(MESSAGE, load_settings(notify_url=receiver.url)) is None
+    assert deliver(receiver.url, MESSAGE, None) is None
     assert len(receiver.requests) == 3
 
 
 @pytest.mark.parametrize("receiver", [[400]], indirect=True)
 def test_a_receiver_that_refuses_is_not_asked_again(receiver):
-    assert "400" in notify(MESSAGE, load_settings(notify_url=receiver.url))
+    assert "400" in deliver(receiver.url, MESSAGE, None)
     assert len(receiver.requests) == 1
 
 
 @pytest.mark.parametrize("receiver", [[300], [301], [307]], indirect=True)
 def test_a_receiver_that_sends_on_has_not_received(receiver):
-    problem = notify(MESSAGE, load_settings(notify_url=receiver.url))
+    problem = deliver(receiver.url, MESSAGE, None)
     assert "name the address" in problem
     assert len(receiver.requests) == 1
 
@@ -100,23 +98,18 @@ def test_a_receiver_that_sends_on_has_not_received(receiver):
 @pytest.mark.parametrize("receiver", [[200], [503, 200]], indirect=True)
 def test_an_answer_that_does_not_end_is_not_waited_for(receiver):
     receiver.over.clear()
-    assert notify(MESSAGE, load_settings(notify_url=receiver.url)) is None
+    assert deliver(receiver.url, MESSAGE, None) is None
     receiver.over.set()
 
 
 def test_an_address_that_cannot_be_is_told_in_words():
     url = "http://" + "a" * 70 + ".example/x"  # no name of a host is as long
-    assert "cannot be reached" in notify(MESSAGE, load_settings(notify_url=url))
+    assert "cannot be reached" in deliver(url, MESSAGE, None)
 
 
 def test_a_receiver_that_is_down_is_told_in_words_without_the_url(receiver, caplog):
-    config = load_settings(notify_url=receiver.url + "?token=hunter2")
     receiver.shutdown()
     receiver.server_close()
-    problem = notify(MESSAGE, config)
+    problem = deliver(f"{receiver.url}?token=hunter2", MESSAGE, None)
     assert "cannot be reached" in problem
     assert "hunter2" not in problem + caplog.text
-
-
-def test_without_a_webhook_there_is_nothing_to_say():
-    assert notify(MESSAGE, load_settings(notify_url=None)) is None
