@@ -54,7 +54,7 @@ FLEET_TUNING = {
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
     # the tasks are forks of a worker that has imported what they need
-    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": '{"imports": ["solar_airflow.preloaded"]}',
+    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": '{"imports": ["solar_airflow.preload_celery"]}',
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",
