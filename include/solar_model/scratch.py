@@ -1,4 +1,4 @@
-"""What is there for a while only, told from what killed processes have left of it.
+"""Drafts of files and scratch folders: which are in use, and which a killed process has left.
 
 Who uses a file or a folder for a while holds a lock on it, which goes with the process however that
 one ends. So what can be locked is nobody's, unless it was made in this very moment.
@@ -20,11 +20,7 @@ _YOUNG_SECONDS = 60.0  # longer than between making something and locking it
 
 
 def sweep_drafts(folder: Path) -> int:
-    """Remove the drafts of files whose writers were killed; returns how many.
-
-    A writer holds a lock on its draft, which goes with the process however that one ends. So a
-    draft that can be locked is nobody's, unless it was made in this very moment.
-    """
+    """Remove the drafts of files whose writers were killed; returns how many."""
     left = [draft for draft in folder.glob(f".*{DRAFT}") if _is_nobodys(draft)]
     for draft in left:
         draft.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ class Stack:
         """
         self.state.make()
         with contextlib.ExitStack() as undo:
-            undo.enter_context(self.state.held(f"{self.address}"))
+            undo.enter_context(self.state.held(self.address))
             self._stop_leftovers()
             require_free(self._settings.port, PORT_SETTING)
             undo.callback(self._stop)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import psycopg
-from airflow.sdk import BaseHook
 from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import ValidationError
 
+from solar_airflow.connections import open_database
 from solar_model.errors import ConfigurationError, SignatureError
-from solar_model.pipeline.database import CONNECTION_ID, connect, conninfo
 from solar_model.pipeline.runners import Announcement, announce
 from solar_model.settings import settings
 from solar_model.signatures import SIGNATURE_HEADER, verify
@@ -38,7 +37,7 @@ def results(request: Request, body: Annotated[bytes, Depends(_body)]) -> dict[st
     try:
         verify(request.headers.get(SIGNATURE_HEADER), body, settings().require_runner_secret())
         announcement = Announcement.model_validate_json(body)
-        with connect(conninfo(BaseHook.get_connection(CONNECTION_ID).get_uri())) as connection:
+        with open_database() as connection:
             announce(connection, announcement)
     except SignatureError as error:
         raise HTTPException(401, str(error)) from error

@@ -207,7 +207,7 @@ class RunSimulationOperator(CycleOperator):
             raise RunnerError(f"the job is {job.status} there{why}")
         fetched = FileReference.of(client.fetch(job, asked, desk), asked.rows * asked.steps)
         self._moved("fetch", fetched, runner)
-        results = self._put(Path(fetched.path))
+        results = self._put(fetched.path)
         with open_database(self.execution_timeout) as connection:
             runners.succeeded(connection, runner)
         return self._handed_over(results, runner, began)

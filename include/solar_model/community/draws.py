@@ -93,8 +93,8 @@ def uniform(keys: ArrayLike, *counters: ArrayLike) -> NDArray[np.float64]:
 
 def four_uniforms(keys: ArrayLike, *counters: ArrayLike) -> tuple[F32, F32, F32, F32]:
     """Four uniform numbers in [0, 1) in steps of 2**-16 for the price of one draw, shape (n,)."""
-    sixteenths = draw_bits(keys, *counters).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
+    words = draw_bits(keys, *counters).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
     first, second, third, fourth = (
-        sixteenths[:, lane].astype(np.float32) * np.float32(2.0**-16) for lane in range(4)
+        words[:, lane].astype(np.float32) * np.float32(2.0**-16) for lane in range(4)
     )
     return first, second, third, fourth

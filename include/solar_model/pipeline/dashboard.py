@@ -130,13 +130,11 @@ def overview(connection: Connection, now: datetime) -> dict[str, Any]:
         :func:`cycle_times`.
     """
     first, last = shown_range(now)
-    midnight = datetime.combine(last.date(), time(), tzinfo=UTC)
+    end_of_today = first + timedelta(days=_DAYS_SHOWN) - TICK
     return {
         "now": int(now.timestamp()),
         "energy": energy(connection, first, last),
-        "ledger": _ledger_columns(
-            ledger.entries(connection, first, midnight + timedelta(days=1) - TICK, now)
-        ),
+        "ledger": _ledger_columns(ledger.entries(connection, first, end_of_today, now)),
         "cycles": cycle_times(connection, first, last),
     }
 
