@@ -24,15 +24,16 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from solar_stack import postgres_cluster
 from solar_stack.errors import StackError
 from solar_stack.logs import begin_long_one_anew, last_lines
 from solar_stack.ports import HOST, free_port, require_free
-from solar_stack.postgres_wheel import environment, locate, major_version, run, sized_settings
+from solar_stack.postgres_cluster import SUPERUSER
+from solar_stack.postgres_wheel import environment, locate, sized_settings
 from solar_stack.processes import end
 from solar_stack.state import write_private
-from solar_stack.unprivileged import as_user, can_enter, group_of, place_elsewhere, server_uid
+from solar_stack.unprivileged import as_user, server_uid
 
-SUPERUSER = "postgres"
 DATABASES = ("airflow", "solar")
 PORT_SETTING = "SOLAR_POSTGRES_PORT"
 
@@ -186,8 +187,7 @@ class EmbeddedPostgres:
 
     @property
     def _cluster(self) -> Path:
-        """The data directory of Postgres itself; elsewhere when its user cannot come here."""
-        return (self.folder / "cluster").resolve()
+        return postgres_cluster.place(self.folder)
 
     def _make_folder(self) -> None:
         try:
@@ -221,15 +221,16 @@ class EmbeddedPostgres:
         binaries = locate(uid)
         self._load_passwords()
         if not self._cluster.exists():
-            self._make_cluster(binaries, uid)
-        self._check_version(binaries)
+            self._password_file.unlink(missing_ok=True)  # a new cluster has none yet
+            postgres_cluster.make(self.folder, binaries, uid)
+        postgres_cluster.require_version(self.folder, binaries)
         self._end_server()
         # No server of this cluster is left, so a pid file can only be stale. Postgres itself
         # would refuse to start if its pid belongs to some other program of the same user now.
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
         if not self._password_file.exists():
-            self._set_superuser_password(binaries, uid)
-            self._save_passwords()
+            postgres_cluster.set_password(self.folder, binaries, uid, self._passwords[SUPERUSER])
+            write_private(self._password_file, json.dumps(self._passwords, indent=2))
         if self._wanted_port is not None:
             require_free(self._wanted_port, PORT_SETTING)
         self.port = self._wanted_port or free_port()
@@ -242,75 +243,6 @@ class EmbeddedPostgres:
         self._passwords = {
             role: kept.get(role) or secrets.token_urlsafe(24) for role in (SUPERUSER, *DATABASES)
         }
-
-    def _save_passwords(self) -> None:
-        write_private(self._password_file, json.dumps(self._passwords, indent=2))
-
-    def _make_cluster(self, binaries: Path, uid: int | None) -> None:
-        # It gets its name when it is complete, so that an interrupted initdb starts afresh. The
-        # superuser has no password yet and nobody can connect: the first start sets one.
-        link = self.folder / "cluster"
-        link.unlink(missing_ok=True)
-        reachable = uid is None or can_enter(self.folder, uid)
-        home = self.folder if reachable else place_elsewhere("postgres-")
-        draft = home / "cluster.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
-        if uid is not None:
-            os.chown(draft, uid, group_of(uid))
-        command: list[str | Path] = [
-            binaries / "initdb",
-            "--pgdata",
-            draft,
-            "--username",
-            SUPERUSER,
-        ]
-        # The same collation on every machine, whatever locales it has.
-        command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        done = run([*command, "--no-instructions"], uid)
-        if done.returncode:
-            shutil.rmtree(draft if reachable else home, ignore_errors=True)
-            raise StackError(f"Postgres could not make its cluster in {draft}:\n{done.stderr}")
-        self._password_file.unlink(missing_ok=True)
-        access = draft / "pg_hba.conf"
-        access.write_text(f"host all all {HOST}/32 scram-sha-256\n")
-        draft.rename(home / "cluster")
-        if not reachable:
-            link.symlink_to(home / "cluster")
-
-    def _check_version(self, binaries: Path) -> None:
-        try:
-            found = (self._cluster / "PG_VERSION").read_text().strip()
-        except PermissionError as error:
-            raise StackError(
-                f"The Postgres cluster {self._cluster} belongs to another user "
-                f"({self._cluster.owner()}). Run as that user, or as root."
-            ) from error
-        except FileNotFoundError as error:
-            raise StackError(
-                f"{self._cluster} is no Postgres cluster: it has no file PG_VERSION. Restore it, "
-                f"or remove {self.folder} to start with empty databases."
-            ) from error
-        ours = major_version(binaries)
-        if found != ours:
-            raise StackError(
-                f"The Postgres cluster {self._cluster} was made by version {found}; the version "
-                f"installed here is {ours}. Dump the databases with version {found} and load "
-                f"them again, or remove {self.folder} to start with empty ones."
-            )
-
-    def _set_superuser_password(self, binaries: Path, uid: int | None) -> None:
-        statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{self._passwords[SUPERUSER]}'\n"
-        command: list[str | Path] = [
-            binaries / "postgres",
-            "--single",
-            "-D",
-            self._cluster,
-            SUPERUSER,
-        ]
-        done = run(command, uid, text_in=statement)
-        if done.returncode:
-            raise StackError(f"Postgres could not set its first password:\n{done.stderr}")
 
     def _launch(self, binaries: Path, uid: int | None) -> None:
         settings = {
