@@ -50,13 +50,9 @@ def make(folder: Path, binaries: Path, uid: int | None) -> None:
     if uid is not None:
         os.chown(draft, uid, group_of(uid))
     command: list[str | Path] = [binaries / "initdb", "--pgdata", draft, "--username", SUPERUSER]
+    command += ["--no-instructions", "--encoding=UTF8"]
     # The same collation on every machine, whatever locales it has.
-    command += [
-        "--no-instructions",
-        "--encoding=UTF8",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
-    ]
+    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = run(command, uid)
     if done.returncode:
         shutil.rmtree(draft if reachable else home, ignore_errors=True)

@@ -122,7 +122,7 @@ def record_failure(context: Context) -> None:
 
 
 def record_timeout(context: Context) -> None:
-    """Callback of a run that failed as a whole: what its tasks cannot say is that time was up.
+    """Callback of a run that failed as a whole: its tasks cannot say that its time was up.
 
     It may come late, when the run is already being repeated; so it keeps out of the rest.
     """

@@ -1,8 +1,8 @@
 """Import the heavy libraries once, in the process that task processes are forked from.
 
 A task would spend seconds on imports (Great Expectations alone takes longer than the whole cycle
-of a thousand households); a fork of a process that has them spends none. So with what each task
-would do first: reading its DAG for the first time takes five times as long as the second.
+of a thousand households); a fork of a process that has them spends none. The same goes for what
+each task does first: reading its DAG takes five times as long the first time as the second.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def certificate(
         int | None,
         typer.Option(
             min=1,
-            help="So many ticks at most, the newest; without a time 96.",
+            help="At most this many ticks, the newest; 96 where no time is given.",
             show_default=False,
         ),
     ] = None,

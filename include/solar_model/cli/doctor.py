@@ -25,7 +25,7 @@ def doctor() -> None:
 
     table = Table("", "what", "check", "what is wrong, and how to mend it")
     for column in table.columns:
-        column.overflow = "fold"  # of an address no part may be missing
+        column.overflow = "fold"  # an address is shown in full
     healthy = True
     console = Console(stderr=True)
     with console.status("") as status:

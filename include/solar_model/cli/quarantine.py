@@ -40,7 +40,7 @@ def list_(
     released: Annotated[
         bool, typer.Option("--released", help="Also rows that were let out.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="So many rows at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 50,
 ) -> None:
     """List what is set aside, the newest tick first, each with its first reason.
 

@@ -145,8 +145,8 @@ class _Dome:
     direct_normal_w_m2 : numpy.ndarray of float64
         Beam and circumsolar light on a plane that faces the sun [W/m²].
     isotropic_w_m2, horizon_w_m2 : numpy.ndarray of float64
-        Diffuse light of the even dome on a flat plane, and of the band above the horizon on an
-        upright one [W/m²].
+        Isotropic diffuse irradiance on a horizontal plane, and horizon brightening on a vertical
+        one [W/m²].
     ghi_w_m2, temp_air_c : numpy.ndarray of float64
         Of the sky [W/m²], [°C].
     spectral_factor : numpy.ndarray of float64
@@ -216,13 +216,15 @@ def _low_light_loss(irradiance_w_m2: Floats) -> Floats:
 
 
 def _modifier(incidence_deg: Floats) -> Floats:
-    """Share of the light that coated glass lets through, against normal incidence."""
+    """Incidence angle modifier of coated glass: its transmittance over that at normal incidence."""
     modifier = iam.physical(incidence_deg, n=GLASS_REFRACTIVE_INDEX, n_ar=COATING_REFRACTIVE_INDEX)
     return np.asarray(modifier)
 
 
 def _diffuse_incidence_deg(tilt_deg: Floats) -> tuple[Floats, Floats]:
-    """Angles at which beams would be dimmed as the light of the whole sky and ground is.
+    """Effective angles of incidence of the diffuse light of the sky and of the ground [degrees].
+
+    A beam at that angle loses as much in the glass as this light does.
 
     Source: Brandemuehl and Beckman 1980, Solar Energy 24, 511, as used by PVWatts.
     """

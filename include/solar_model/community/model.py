@@ -1,6 +1,6 @@
 """The community as a Mesa model: one sun and one sky, blocks of households as its agents.
 
-An agent per household would spend its time on Python's own account: a million of them take 15
+An agent per household would spend its time in the interpreter: a million of them take 15
 seconds and half a gigabyte to create. So an agent is a block of households, a slice of columns,
 and steps them all at once.
 """

@@ -120,7 +120,7 @@ def require_verified(info: str) -> None:
     Raises
     ------
     ConfigurationError
-        When it is on another machine and its certificate is not looked at.
+        When it is on another machine and its certificate is not verified.
     """
     found = conninfo_to_dict(info)
     mode = str(found.get("sslmode") or "prefer")
@@ -131,7 +131,7 @@ def require_verified(info: str) -> None:
         if host in ("", "127.0.0.1", "::1") or host.startswith("/") or not re.search("[.:]", host):
             continue
         raise ConfigurationError(
-            f"the certificate of {host} is not looked at (sslmode is {mode}): somebody on the way "
+            f"the certificate of {host} is not verified (sslmode is {mode}): somebody on the way "
             f"could be the database. Add sslmode=verify-full to the connection {CONNECTION_ID}; "
             "sslrootcert names the authority, such as /etc/ssl/certs/ca-certificates.crt."
         )

@@ -48,7 +48,7 @@ _TRAILER = b"\xff\xff"
 
 
 # Rows of results that were set aside make it degraded; households that the contract of the input
-# keeps out are nobody's error but their own.
+# keeps out do not: nothing was computed for them.
 _COMPLETE = """
 UPDATE simulation_runs AS run SET
     finished_at = clock_timestamp(),

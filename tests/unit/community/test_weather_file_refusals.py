@@ -71,11 +71,11 @@ def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, content: str, me
         (lambda day: day.replace("12:00:00,500", "12:00:00,5oo"),
          "line 14, column ghi: a value that is no number; found '5oo'; expected -50 to 1700 W/m²"),
         (lambda day: day.replace("12:00:00,500", "12:00:00,-500"),
-         "line 14, column ghi: a value that cannot be; found '-500'; expected -50 to 1700 W/m²"),
+         "line 14, column ghi: an impossible value; found '-500'; expected -50 to 1700 W/m²"),
         (lambda day: day.replace("2024-06-11T12:00:00,500", "\n2024-06-11T12:00:00,x"),
          "line 15, column ghi: a value that is no number"),
         (lambda day: day.replace(",15,", ",288,"),
-         "line 2, column temp_air: a value that cannot be; found '288'; expected -90 to 70 °C"),
+         "line 2, column temp_air: an impossible value; found '288'; expected -90 to 70 °C"),
         (lambda day: day.replace(",500,", ",,"),
          "line 2, column ghi: all values are missing; found ''"),
         (lambda day: day.replace(",500,", ",9999,"),
@@ -109,11 +109,11 @@ def test_semicolons_are_no_commas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ({"latitude": "nan"}, "column latitude: the file's place cannot be; found 'nan'"),
-        ({"latitude": 95}, "column latitude: the file's place cannot be; found '95'; expected a "
+        ({"latitude": "nan"}, "column latitude: an impossible place; found 'nan'"),
+        ({"latitude": 95}, "column latitude: an impossible place; found '95'; expected a "
          "number from -90 to 90"),
         ({"longitude": 500}, "column longitude"),
-        ({"zone": 99}, "column time zone: the file's place cannot be; found '99'; expected a "
+        ({"zone": 99}, "column time zone: an impossible place; found '99'; expected a "
          "number from -12 to 14"),
         ({"zone": "inf"}, "column time zone"),
         ({"zone": "1e12"}, "column time zone"),
@@ -132,7 +132,7 @@ def test_a_place_that_cannot_be_is_refused(
 )
 def test_a_place_of_tmy3_is_looked_at_too(tmp_path: Path, right: str, column: str) -> None:
     message = refused(tmp_path / "place.csv", TMY3.read_text().replace(right, "400", 1))
-    assert message.startswith(f"line 1, column {column}: the file's place cannot be; found '400'")
+    assert message.startswith(f"line 1, column {column}: an impossible place; found '400'")
 
 
 def test_a_header_of_tmy3_that_is_short_is_refused(tmp_path: Path) -> None:

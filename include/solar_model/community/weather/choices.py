@@ -124,7 +124,7 @@ class Weather:
         if choice.trouble is None:
             failure = {"weather": textwrap.shorten(str(choice.spec), 120), "reason": str(error)}
             self.failures.append(failure)
-            if len(self._choices) > 1:  # that of an only one is raised
+            if len(self._choices) > 1:  # where there is no other, it is raised
                 log.warning("weather %s failed: %s", failure["weather"], failure["reason"])
         choice.trouble = error
         choice.left = choice.provider is None or isinstance(error, WeatherServiceError)

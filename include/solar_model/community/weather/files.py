@@ -81,7 +81,7 @@ def read_weather_file(path: Path) -> WeatherFile:
     temp_air and wind_speed, and a first column with ISO 8601 stamps, UTC unless they carry an
     offset, every 15, 30 or 60 minutes; without stamps its rows are a whole year from 1 January
     00:00 UTC. Missing values up to three hours are bridged by a straight line; longer gaps stay
-    open. Slightly negative irradiance counts as 0; a value that cannot be is an error.
+    open. Slightly negative irradiance counts as 0; an impossible value is an error.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def _place(path: Path, text: str, names: tuple[str, ...]) -> tuple[int, tuple[Fl
         value = pd.to_numeric(header[name].strip(), errors="coerce")
         if not low <= value <= high:
             raise InputError(
-                "the file's place cannot be",
+                "an impossible place",
                 file=path,
                 line=1,
                 column=name,

@@ -128,7 +128,7 @@ class Table:
         expected = f"{low:g} to {high:g} {unit}, or nothing or 9999 where none is known"
         bad = ~possible & ~missing
         self.refuse(bad & np.isnan(numbers), "a value that is no number", name, expected)
-        self.refuse(bad, "a value that cannot be", name, expected)
+        self.refuse(bad, "an impossible value", name, expected)
         self.refuse(missing & ~possible.any(), "all values are missing", name, expected)
         return np.where(possible, numbers, np.nan)
 

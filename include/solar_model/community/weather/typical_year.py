@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # by some of it, and are used.
 NOTED_LOST_LIGHT = 0.01
 MAX_LOST_LIGHT = 0.1
-# As many days as tell those apart; more would only make opening slower.
+# Enough days to tell those apart; more would only make opening slower.
 _DAYS_LOOKED_AT = 23
 # An hour of the sun.
 FAR_DEG = 15.0

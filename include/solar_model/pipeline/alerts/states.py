@@ -57,7 +57,7 @@ class Alert:
     ending: str | None
 
 
-# What goes on adds the ticks that it hits.
+# A state that goes on adds the ticks that it affects.
 _BEGIN = """
 INSERT INTO alerts AS alert (key, kind, facts) VALUES (%(key)s, %(kind)s, %(facts)s)
 ON CONFLICT (key) WHERE ended_at IS NULL DO UPDATE SET

@@ -212,7 +212,7 @@ class Exchange:
 
 
 class _Here:
-    """A file of this machine: stores would take its troubles for their own."""
+    """A file of this machine, whose errors a store would take for errors of its own."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file, self._path = file, path

@@ -104,7 +104,7 @@ class Store(ABC):
     def sweep(self) -> int:
         """Remove what killed writers have left half written; returns how many there were.
 
-        None where files are whole or not there.
+        There is nothing to do where files are whole or not there.
         """
         return 0
 

@@ -33,7 +33,7 @@ class Check:
     Attributes
     ----------
     name, status : str
-        ``unknown`` where there is nothing to judge; that makes nobody ill.
+        ``unknown`` where there is nothing to judge: it does not count.
     words : str
         What was found.
     values : dict

@@ -92,7 +92,7 @@ LEFT JOIN (
 ) AS usual USING (task)
 """
 
-# Who began to wait after this transaction began would have waited less than nothing since now().
+# clock_timestamp(): since now(), the start of this transaction, a later wait would be negative.
 _LOCKS = """
 SELECT count(*), coalesce(extract(epoch FROM max(clock_timestamp() - state_change)), 0)::float8
 FROM pg_stat_activity
