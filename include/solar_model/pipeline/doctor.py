@@ -23,7 +23,7 @@ from solar_model.community.weather import open_weather
 from solar_model.errors import ConfigurationError, TransferError, WeatherError
 from solar_model.manifest import Manifest
 from solar_model.pipeline import database, schema
-from solar_model.pipeline.alerts.post import greet
+from solar_model.pipeline.alerts.smtp import greet
 from solar_model.pipeline.connections import Lookup, variable
 from solar_model.pipeline.exchange import Exchange, open_exchange
 from solar_model.pipeline.exchange.patience import CONNECT_S

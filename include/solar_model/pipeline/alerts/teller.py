@@ -17,8 +17,8 @@ import psycopg
 from solar_model.errors import SolarModelError
 from solar_model.pipeline.alerts import states
 from solar_model.pipeline.alerts.mail import compose, compose_outage
-from solar_model.pipeline.alerts.post import post
 from solar_model.pipeline.alerts.situation import situation
+from solar_model.pipeline.alerts.smtp import send
 from solar_model.pipeline.alerts.states import Observation
 from solar_model.pipeline.connections import Lookup
 from solar_model.settings import Settings
@@ -69,7 +69,7 @@ class Teller:
                 around = situation(connection, alert.facts, self.config)
                 mail = compose(alert, around, self.address, self.config.alert_recipients)
                 try:
-                    post(mail, self.connections)
+                    send(mail, self.connections)
                 except SolarModelError as error:
                     states.not_told(connection, alert, str(error))
                     return str(error)
@@ -96,7 +96,7 @@ class Teller:
             return None
         except OSError as error:  # better told more than once than never
             log.warning("Nobody will know that the outage was told: %s", error)
-        trouble = self._post_outage(begun_at, problem, over=False)
+        trouble = self._mail_outage(begun_at, problem, over=False)
         if trouble:
             self._note.unlink(missing_ok=True)  # the next one tries again
         return trouble
@@ -107,7 +107,7 @@ class Teller:
         if note is None:
             return None
         begun_at = datetime.fromisoformat(note["begun_at"])
-        trouble = self._post_outage(begun_at, note["problem"], over=True)
+        trouble = self._mail_outage(begun_at, note["problem"], over=True)
         if not trouble:
             self._note.unlink(missing_ok=True)
         return trouble
@@ -128,14 +128,14 @@ class Teller:
             return note
         return None
 
-    def _post_outage(self, begun_at: datetime, problem: str, *, over: bool) -> str | None:
+    def _mail_outage(self, begun_at: datetime, problem: str, *, over: bool) -> str | None:
         if not self.config.alert_recipients:
             return None
         mail = compose_outage(
             begun_at, problem, self.address, self.config.alert_recipients, over=over
         )
         try:
-            post(mail, self.connections)
+            send(mail, self.connections)
         except SolarModelError as error:
             return str(error)
         return None

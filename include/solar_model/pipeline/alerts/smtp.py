@@ -15,7 +15,7 @@ CONNECTION_ID = "smtp_default"
 _SECONDS = 10.0
 
 
-def post(message: EmailMessage, connections: Lookup) -> None:
+def send(message: EmailMessage, connections: Lookup) -> None:
     """Hand a mail to the mail server.
 
     Parameters
@@ -44,7 +44,7 @@ def greet(connections: Lookup) -> None:
     Raises
     ------
     ConfigurationError, TransferError
-        As for `post`.
+        As for `send`.
     """
     server = _connection(connections)
     _sender(server)
