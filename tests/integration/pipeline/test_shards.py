@@ -13,7 +13,7 @@ from solar_model.files import read_results
 from solar_model.manifest import Manifest
 from solar_model.pipeline import dashboard, households, ledger, runs
 from solar_model.pipeline.backend import load_sample
-from solar_model.pipeline.health import ledger as health
+from solar_model.pipeline.health import readings
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle
 from solar_model.pipeline.repetition import seed_of, weather_of
@@ -123,7 +123,9 @@ def test_after_sixteen_shards_as_after_one(community, tmp_path):
     assert (len(sizes), sum(sizes)) == (16, HOUSEHOLDS - 1)
     # what looks at the ledger sees one tick
     now = NOON + 2 * QUARTER
-    assert [tick.rows_inserted for tick in health.read(community, now).day] == [HOUSEHOLDS - 1] * 2
+    assert [tick.rows_inserted for tick in readings.read(community, now).day] == [
+        HOUSEHOLDS - 1
+    ] * 2
     assert [one.stored for one in ledger.entries(community, *ticks, now)] == [True, True]
     assert dashboard.energy(community, *ticks)["rows_inserted"] == [HOUSEHOLDS - 1] * 2
 
@@ -200,7 +202,7 @@ def test_a_shard_that_never_began_is_missed(community, tmp_path):
     runs.fail(community, f"{tick} of 3", "too many connections", shard=1)
     [entry] = ledger.entries(community, tick, tick, now)
     assert (entry.state, entry.stored) == (ledger.State.FAILED, False)
-    newest = health.read(community, now).day[-1]
+    newest = readings.read(community, now).day[-1]
     assert (newest.status, newest.error) == ("failed", "too many connections")
 
     run(community, tmp_path / "2", NOON + 2 * QUARTER, 3)
@@ -242,7 +244,7 @@ def test_a_tick_that_is_split_anew_counts_nobody_twice(community, tmp_path):
     rows, generated = community.execute(
         "SELECT sum(rows_inserted)::int, sum(generation_kwh) FROM simulation_runs WHERE shard > 0"
     ).fetchone()
-    seen = health.read(community, NOON + QUARTER)
+    seen = readings.read(community, NOON + QUARTER)
     assert seen.today_kwh == pytest.approx(generated)
     [tick] = seen.day
     assert tick.households_queried == tick.rows_inserted + tick.households_quarantined

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import psycopg
 
-from solar_model.pipeline import ledger as tick_ledger
+from solar_model.pipeline import ledger
 from solar_model.pipeline.alerts import failures, lateness
 from solar_model.pipeline.alerts.states import Observation
 from solar_model.pipeline.health import UNHEALTHY, UNKNOWN, judge
 from solar_model.pipeline.health.checks import FRESH, took
-from solar_model.pipeline.health.ledger import Ledger, Tick, read
+from solar_model.pipeline.health.readings import Readings, Tick, read
 from solar_model.settings import Settings
 from solar_model.ticks import TICK, parse_tick
 
@@ -66,15 +66,15 @@ def observe(
     airflow_runs : callable
         Knows what Airflow has scheduled, which the ledger of runs cannot.
     """
-    ledger = read(connection, now)
+    readings = read(connection, now)
     begun = _first_scheduled(connection)
     if begun is None:
         return []  # nobody has started the schedule yet
     return [
-        *_checks(ledger, config, begun),
-        *_newest_due(connection, ledger, config, airflow_runs),
+        *_checks(readings, config, begun),
+        *_newest_due(connection, readings, config, airflow_runs),
         *_never_scheduled(connection, now, begun, airflow_runs),
-        *_set_aside(ledger, config),
+        *_set_aside(readings, config),
         *_stuck(connection, airflow_runs),
         *failures.mended(connection),
     ]
@@ -88,31 +88,31 @@ def _first_scheduled(connection: Connection) -> datetime | None:
     return rows[0][0]
 
 
-def _checks(ledger: Ledger, config: Settings, begun: datetime) -> Iterator[Observation]:
-    facts = {"tick": ledger.newest.tick.isoformat()} if ledger.newest else {}
-    for check in judge(ledger, config).checks:
+def _checks(readings: Readings, config: Settings, begun: datetime) -> Iterator[Observation]:
+    facts = {"tick": readings.newest.tick.isoformat()} if readings.newest else {}
+    for check in judge(readings, config).checks:
         kind = _OF_CHECKS.get(check.name)
         if kind is None or check.status == UNKNOWN:
             continue
-        if kind == "stale" and ledger.now - begun <= FRESH:
+        if kind == "stale" and readings.now - begun <= FRESH:
             continue  # the first cycle may still come
         yield Observation(kind, check.status == UNHEALTHY, _sentence(check.words), facts)
 
 
 def _newest_due(
-    connection: Connection, ledger: Ledger, config: Settings, airflow_runs: AirflowRuns
+    connection: Connection, readings: Readings, config: Settings, airflow_runs: AirflowRuns
 ) -> Iterator[Observation]:
     """Whether the newest cycle that should be finished is: also one that never began."""
-    due = parse_tick(ledger.now - config.cycle_limit)
-    row = next((tick for tick in ledger.day if tick.tick == due), None)
+    due = parse_tick(readings.now - config.cycle_limit)
+    row = next((tick for tick in readings.day if tick.tick == due), None)
     if row is None:
         is_waiting = airflow_runs(ticks=[due], states=["queued", "running"])
-        if is_waiting and not lateness.begins_late(connection, due, ledger.now, config):
+        if is_waiting and not lateness.begins_late(connection, due, readings.now, config):
             yield lateness.late(due, None, config)
     elif row.live:
-        in_time = took(row, ledger) <= config.cycle_limit
+        in_time = took(row, readings) <= config.cycle_limit
         if in_time:
-            seconds = took(row, ledger).total_seconds()
+            seconds = took(row, readings).total_seconds()
             words = f"The cycle of {due:%H:%M} UTC took {seconds:.0f} s."
             yield Observation(lateness.KIND, False, words, {})
         elif row.status != "failed":
@@ -126,8 +126,8 @@ def _never_scheduled(
     first = max(begun, now - timedelta(days=1))
     missing = [
         entry.tick
-        for entry in tick_ledger.entries(connection, first, now, now)
-        if entry.state is tick_ledger.State.MISSING
+        for entry in ledger.entries(connection, first, now, now)
+        if entry.state is ledger.State.MISSING
     ]
     with connection.transaction():
         [(told,)] = connection.execute(_TOLD).fetchall()
@@ -144,8 +144,8 @@ def _never_scheduled(
         yield Observation("unscheduled", False, words, {})
 
 
-def _set_aside(ledger: Ledger, config: Settings) -> Iterator[Observation]:
-    ended = [tick for tick in ledger.day if tick.status != "running"]
+def _set_aside(readings: Readings, config: Settings) -> Iterator[Observation]:
+    ended = [tick for tick in readings.day if tick.status != "running"]
     if not ended:
         return
     newest = ended[-1]

@@ -21,7 +21,7 @@ from solar_model.pipeline.health.checks import (
     UNKNOWN,
     Check,
 )
-from solar_model.pipeline.health.ledger import Ledger, Timing, read
+from solar_model.pipeline.health.readings import Readings, Timing, read
 from solar_model.settings import Settings, settings
 
 __all__ = [
@@ -127,18 +127,18 @@ def health(
     return judge(read(connection, now or datetime.now(tz=UTC)), config or settings())
 
 
-def judge(ledger: Ledger, config: Settings) -> Health:
+def judge(readings: Readings, config: Settings) -> Health:
     """The checks, and what follows from them."""
-    checks = tuple(check(ledger, config) for check in CHECKS)
+    checks = tuple(check(readings, config) for check in CHECKS)
     wrong = [c for level in (UNHEALTHY, DEGRADED) for c in checks if c.status == level]
-    latest = ledger.latest
+    latest = readings.latest
     return Health(
         status=wrong[0].status if wrong else HEALTHY,
         last_simulation=None if latest is None else latest.tick.astimezone(UTC).isoformat(),
         active_users=(latest.rows_inserted or 0) if latest else 0,
-        total_energy_today=round(ledger.today_kwh, 6),
+        total_energy_today=round(readings.today_kwh, 6),
         reasons=tuple(check.words for check in wrong),
         checks=checks,
-        timings=ledger.timings,
-        alerts=ledger.open_alerts,
+        timings=readings.timings,
+        alerts=readings.open_alerts,
     )

@@ -1,4 +1,4 @@
-"""The checks: each holds the ledger against one promise, and says in words what is wrong."""
+"""The checks: each holds the readings against one promise, and says in words what is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from solar_model.pipeline.health.ledger import Ledger, Probe, Tick
+from solar_model.pipeline.health.readings import Readings, Tick
 from solar_model.settings import Settings
 from solar_model.ticks import TICK
 
@@ -46,24 +46,24 @@ class Check:
     values: dict[str, float]
 
 
-def freshness(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
+def freshness(readings: Readings, config: Settings) -> Check:  # noqa: ARG001
     """New data within 20 minutes."""
-    if ledger.latest is None:
+    if readings.latest is None:
         return Check("freshness", UNHEALTHY, "no cycle has stored any data yet", {})
-    age = ledger.now - ledger.latest.tick
+    age = readings.now - readings.latest.tick
     values = {"age_seconds": age.total_seconds()}
     if age > FRESH:
         words = f"no new data for {age / timedelta(minutes=1):.0f} minutes"
         return Check("freshness", UNHEALTHY, words, values)
-    words = f"the newest data is of {ledger.latest.tick:%H:%M} UTC"
+    words = f"the newest data is of {readings.latest.tick:%H:%M} UTC"
     return Check("freshness", HEALTHY, words, values)
 
 
-def frequency(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
+def frequency(readings: Readings, config: Settings) -> Check:  # noqa: ARG001
     """A cycle every 15 minutes, within 30 seconds."""
     off_s = [
         abs((after.started_at - before.started_at - TICK).total_seconds())
-        for before, after in pairwise(ledger.live)
+        for before, after in pairwise(readings.live)
         if after.tick - before.tick == TICK
     ]
     if not off_s:
@@ -75,18 +75,18 @@ def frequency(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
     return Check("frequency", DEGRADED if share < PUNCTUAL_SHARE else HEALTHY, words, values)
 
 
-def took(tick: Tick, ledger: Ledger) -> timedelta:
+def took(tick: Tick, readings: Readings) -> timedelta:
     """From when a cycle was due to its end, or to now."""
-    return (tick.finished_at or ledger.now) - tick.tick
+    return (tick.finished_at or readings.now) - tick.tick
 
 
-def cycle_time(ledger: Ledger, config: Settings) -> Check:
+def cycle_time(readings: Readings, config: Settings) -> Check:
     """The whole cycle within its limit."""
-    live = ledger.live
+    live = readings.live
     if not live:
         return Check("cycle_time", UNKNOWN, "no live cycle within a day", {})
-    seconds = sorted(took(tick, ledger).total_seconds() for tick in live if tick.finished_at)
-    newest = took(live[-1], ledger)
+    seconds = sorted(took(tick, readings).total_seconds() for tick in live if tick.finished_at)
+    newest = took(live[-1], readings)
     values = {"newest_seconds": newest.total_seconds()}
     if seconds:
         values["p95_seconds"] = seconds[int(0.95 * (len(seconds) - 1))]
@@ -98,9 +98,9 @@ def cycle_time(ledger: Ledger, config: Settings) -> Check:
     return Check("cycle_time", HEALTHY, words, values)
 
 
-def coverage(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
+def coverage(readings: Readings, config: Settings) -> Check:  # noqa: ARG001
     """Every household is served; one that is set aside has a reason."""
-    newest = ledger.whole
+    newest = readings.whole
     if newest is None or newest.rows_inserted is None:
         return Check("coverage", UNKNOWN, "nobody was served yet", {})
     aside = newest.households_quarantined or 0
@@ -120,12 +120,12 @@ def coverage(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
     return Check("coverage", HEALTHY, f"all {asked:,} households are served", values)
 
 
-def data_quality(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
+def data_quality(readings: Readings, config: Settings) -> Check:  # noqa: ARG001
     """What is inserted has passed every check; the newest cycle did not fail."""
-    newest = ledger.newest
+    newest = readings.newest
     if newest is None:
         return Check("data_quality", UNKNOWN, "no cycle yet", {})
-    ended = [tick.status for tick in ledger.day if tick.status != "running"]
+    ended = [tick.status for tick in readings.day if tick.status != "running"]
     good = sum(status == "completed" for status in ended)
     values = {"good_ticks_ratio": good / len(ended)} if ended else {}
     of_tick = f"the cycle of {newest.tick:%Y-%m-%d %H:%M} UTC"
@@ -138,9 +138,9 @@ def data_quality(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
     return Check("data_quality", HEALTHY, words, values)
 
 
-def energy_balance(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
+def energy_balance(readings: Readings, config: Settings) -> Check:  # noqa: ARG001
     """The community's totals close: nothing comes from nowhere."""
-    latest = ledger.latest
+    latest = readings.latest
     if latest is None or latest.balance_residual_kwh is None:
         return Check("energy_balance", UNKNOWN, "no totals yet", {})
     residual = latest.balance_residual_kwh
@@ -151,42 +151,43 @@ def energy_balance(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
     return Check("energy_balance", HEALTHY, "the totals close", values)
 
 
-def database(ledger: Ledger, config: Settings) -> Check:  # noqa: ARG001
+def database(readings: Readings, config: Settings) -> Check:  # noqa: ARG001
     """The database answers at once, and nobody waits long for a lock."""
     values = {
-        "latency_seconds": ledger.latency_s,
-        "waiting_sessions": float(ledger.waiting),
-        "longest_wait_seconds": ledger.longest_wait_s,
+        "latency_seconds": readings.latency_s,
+        "waiting_sessions": float(readings.waiting),
+        "longest_wait_seconds": readings.longest_wait_s,
     }
-    if ledger.longest_wait_s > LOCK_WAIT_LIMIT_S:
-        words = f"{ledger.waiting} sessions wait for a lock, one for {ledger.longest_wait_s:.0f} s"
+    if readings.longest_wait_s > LOCK_WAIT_LIMIT_S:
+        words = (
+            f"{readings.waiting} sessions wait for a lock, one for {readings.longest_wait_s:.0f} s"
+        )
         return Check("database", DEGRADED, words, values)
-    words = f"it answers in {1000 * ledger.latency_s:.1f} ms"
-    status = DEGRADED if ledger.latency_s > LATENCY_LIMIT_S else HEALTHY
+    words = f"it answers in {1000 * readings.latency_s:.1f} ms"
+    status = DEGRADED if readings.latency_s > LATENCY_LIMIT_S else HEALTHY
     return Check("database", status, words, values)
 
 
-def exchange(ledger: Ledger, config: Settings) -> Check:
+def exchange(readings: Readings, config: Settings) -> Check:
     """At least one exchange can be reached, better all of them."""
-    return _reachable("exchange", config.exchange_urls, ledger, UNHEALTHY)
+    return _reachable("exchange", config.exchange_urls, readings, UNHEALTHY)
 
 
-def runner(ledger: Ledger, config: Settings) -> Check:
+def runner(readings: Readings, config: Settings) -> Check:
     """Those who shall simulate can be reached."""
     if config.runner == "http":
         worst = DEGRADED if config.runner_fallback_local else UNHEALTHY
-        return _reachable("runner", config.runner_url_list, ledger, worst)
-    if config.runner == "exchange" and ledger.latest and ledger.latest.runner == "local":
+        return _reachable("runner", config.runner_url_list, readings, worst)
+    if config.runner == "exchange" and readings.latest and readings.latest.runner == "local":
         words = "nobody watches the exchange: the worker simulated itself"
         return Check("runner", DEGRADED, words, {})
     return Check("runner", HEALTHY, f"runner is {config.runner}", {})
 
 
-def _reachable(name: str, urls: tuple[str, ...], ledger: Ledger, worst: str) -> Check:
-    seen = {
-        probe.subject: probe for probe in ledger.probes if ledger.now - probe.looked_at < PROBE_AGE
-    }
-    found: dict[str, Probe] = {url: seen[url] for url in urls if url in seen}
+def _reachable(name: str, urls: tuple[str, ...], readings: Readings, worst: str) -> Check:
+    oldest = readings.now - PROBE_AGE
+    seen = {probe.subject: probe for probe in readings.probes if probe.looked_at > oldest}
+    found = {url: seen[url] for url in urls if url in seen}
     if not found:
         return Check(name, UNKNOWN, "the DAG solar_monitor has not looked lately", {})
     away = {url: probe.problem for url, probe in found.items() if probe.problem}
@@ -200,7 +201,7 @@ def _reachable(name: str, urls: tuple[str, ...], ledger: Ledger, worst: str) -> 
     return Check(name, HEALTHY, f"{', '.join(found)} can be reached", values)
 
 
-CHECKS: tuple[Callable[[Ledger, Settings], Check], ...] = (
+CHECKS: tuple[Callable[[Readings, Settings], Check], ...] = (
     freshness,
     data_quality,
     energy_balance,

@@ -137,7 +137,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Readings:
     """Everything that the checks look at.
 
     Attributes
@@ -187,7 +187,7 @@ class Ledger:
         return tuple(tick for tick in self.day if tick.live)
 
 
-def read(connection: psycopg.Connection[Any], now: datetime) -> Ledger:
+def read(connection: psycopg.Connection[Any], now: datetime) -> Readings:
     """Ask the database, from one snapshot."""
     asked = {"now": now, "limit": settings().cycle_limit}
     with connection.transaction():
@@ -207,7 +207,7 @@ def read(connection: psycopg.Connection[Any], now: datetime) -> Ledger:
         open_alerts = connection.execute(
             "SELECT kind FROM alerts WHERE ended_at IS NULL ORDER BY begun_at"
         ).fetchall()
-    return Ledger(
+    return Readings(
         now=now,
         day=day,
         latest=latest,
