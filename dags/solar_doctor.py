@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import DAG
 
 from solar_airflow.doctor import DoctorOperator, report_failure
+from solar_airflow.retries import retry_only
 
 with DAG(
     dag_id="solar_doctor",
@@ -41,14 +42,6 @@ with DAG(
         retry_exponential_backoff=2.0,
         max_retry_delay=timedelta(minutes=1),
         # a finding is what was asked for; only a doctor that was interrupted looks again
-        retry_policy=ExceptionRetryPolicy(
-            rules=[
-                RetryRule(
-                    exception="airflow.sdk.exceptions.AirflowTaskTimeout",
-                    action=RetryAction.DEFAULT,
-                )
-            ],
-            default=RetryAction.FAIL,
-        ),
+        retry_policy=retry_only("airflow.sdk.exceptions.AirflowTaskTimeout"),
         on_failure_callback=report_failure,
     )

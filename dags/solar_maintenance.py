@@ -24,20 +24,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import DAG, CronTriggerTimetable
 
 from solar_airflow import alerts, housekeeping
+from solar_airflow.retries import retry_only
 from solar_model.pipeline.housekeeping import (
     back_up_days,
     drop_old_days,
     make_days_ahead,
     remove_old_pages,
-)
-
-CAN_PASS = (
-    "solar_model.errors.TransferError",
-    "psycopg.OperationalError",
-    "builtins.OSError",
 )
 
 with DAG(
@@ -58,9 +53,8 @@ with DAG(
         "retry_delay": timedelta(minutes=1),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=5),
-        "retry_policy": ExceptionRetryPolicy(
-            rules=[RetryRule(exception=name, action=RetryAction.DEFAULT) for name in CAN_PASS],
-            default=RetryAction.FAIL,
+        "retry_policy": retry_only(
+            "solar_model.errors.TransferError", "psycopg.OperationalError", "builtins.OSError"
         ),
         "execution_timeout": timedelta(minutes=10),
         "on_failure_callback": alerts.tell_failure,

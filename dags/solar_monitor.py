@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import DAG, CronTriggerTimetable
 
 from solar_airflow import alerts
+from solar_airflow.retries import retry_only
 
 with DAG(
     dag_id="solar_monitor",
@@ -45,10 +46,7 @@ with DAG(
         retry_exponential_backoff=2.0,
         max_retry_delay=timedelta(minutes=1),
         # five minutes later it looks again anyway
-        retry_policy=ExceptionRetryPolicy(
-            rules=[RetryRule(exception="psycopg.OperationalError", action=RetryAction.DEFAULT)],
-            default=RetryAction.FAIL,
-        ),
+        retry_policy=retry_only("psycopg.OperationalError"),
         on_failure_callback=alerts.tell_failure,
         on_success_callback=alerts.tell_success,
     )

@@ -21,17 +21,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import (
-    DAG,
-    CronTriggerTimetable,
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
-)
+from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from solar_airflow import alerts
 from solar_airflow.replay import ReplayOperator
+from solar_airflow.retries import retry_only
 
 with DAG(
     dag_id="solar_replay",
@@ -65,16 +59,10 @@ with DAG(
         retry_exponential_backoff=2.0,
         max_retry_delay=timedelta(minutes=5),
         # a difference stays; an exchange or a database that is away may come back
-        retry_policy=ExceptionRetryPolicy(
-            rules=[
-                RetryRule(exception=name, action=RetryAction.DEFAULT)
-                for name in (
-                    "solar_model.errors.TransferError",
-                    "psycopg.OperationalError",
-                    "airflow.sdk.exceptions.AirflowTaskTimeout",
-                )
-            ],
-            default=RetryAction.FAIL,
+        retry_policy=retry_only(
+            "solar_model.errors.TransferError",
+            "psycopg.OperationalError",
+            "airflow.sdk.exceptions.AirflowTaskTimeout",
         ),
         on_failure_callback=alerts.tell_failure,
         on_success_callback=alerts.tell_success,

@@ -5,23 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import (
-    ExceptionRetryPolicy,
-    Param,
-    RetryAction,
-    RetryRule,
-    TriggerRule,
-    task_group,
-)
+from airflow.sdk import Param, TriggerRule, task_group
 
 from solar_airflow import alerts, ending
 from solar_airflow import operators as solar
+from solar_airflow.retries import retry_only
 from solar_airflow.simulation import RunSimulationOperator
 from solar_model.settings import settings
 
 # What can pass by itself is tried again. Everything else (a contract, a check, a defect) stays
 # wrong: the operator is better told at once.
-CAN_PASS = (
+RETRY_POLICY = retry_only(
     "solar_model.errors.RunnerError",
     "solar_model.errors.TransferError",
     "psycopg.OperationalError",
@@ -31,11 +25,6 @@ CAN_PASS = (
     "airflow.sdk.exceptions.AirflowTaskTimeout",
     "airflow.sdk.exceptions.TaskDeferralTimeout",
 )
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[RetryRule(exception=name, action=RetryAction.DEFAULT) for name in CAN_PASS],
-    default=RetryAction.FAIL,
-)
-
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "solar",
     "retries": 3,
