@@ -252,7 +252,7 @@ class Settings(BaseSettings):
     @property
     def seal_secret(self) -> str | None:
         """The key that manifests in the exchange are sealed with; None leaves them open."""
-        return self.require_runner_secret() if self.runner_secret else None
+        return self.runner_secret.get_secret_value() if self.runner_secret else None
 
     @property
     def exchange_urls(self) -> tuple[str, ...]:

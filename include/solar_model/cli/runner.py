@@ -9,8 +9,6 @@ import typer
 
 from solar_model.cli import app
 
-_LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
-
 
 @app.command()
 def runner(
@@ -47,6 +45,7 @@ def runner(
 
     from solar_model.errors import ConfigurationError
     from solar_model.runner.jobs import Limits
+    from solar_model.runner.protocol import LOCAL_HOSTS
     from solar_model.runner.server import create_app
     from solar_model.settings import settings
 
@@ -60,7 +59,7 @@ def runner(
                 f"{certificate} and {key} cannot be used as certificate and private key (PEM): "
                 f"{error.strerror or error}"
             ) from error
-    if certificate is None and host not in _LOCAL_HOSTS:
+    if certificate is None and host not in LOCAL_HOSTS:
         typer.secho(
             f"Listening on {host} without TLS: households would travel in the clear, and clients "
             "refuse plain http beyond their own machine. Give --certificate and --key, or put a "

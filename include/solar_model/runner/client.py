@@ -28,14 +28,13 @@ from solar_model.errors import (
 from solar_model.manifest import Manifest
 from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.answers import require_answer
-from solar_model.runner.protocol import sign_request
+from solar_model.runner.protocol import LOCAL_HOSTS, sign_request
 from solar_model.whole_files import atomic_write
 
 # It tells each URL, and those of results carry the signature that opens them.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _STATES = ("queued", "running", "completed", "failed")
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 _EXPECTED_URL = "expected https://HOST:PORT (http:// on this machine alone), no password"
 _FETCH_SECONDS = 120
 # Refusals that are about the request; another answer to a client (401, 429) is about the runner:
@@ -107,7 +106,7 @@ class RunnerClient:
             raise ConfigurationError(
                 f"SOLAR_RUNNER_URLS: one of them is no URL; {_EXPECTED_URL}"
             ) from None
-        local = parts.scheme == "http" and parts.host in _LOCAL_HOSTS
+        local = parts.scheme == "http" and parts.host in LOCAL_HOSTS
         if not parts.host or (parts.scheme != "https" and not local) or parts.userinfo:
             raise ConfigurationError(
                 f"SOLAR_RUNNER_URLS: {parts.scheme}://{parts.host} cannot be a runner; "
@@ -116,7 +115,7 @@ class RunnerClient:
         self.url = url.rstrip("/")
         self._secret = secret
         self._timeout = httpx.Timeout(timeout_s, connect=min(5.0, timeout_s))
-        self._tls = certificates(ca_file)
+        self._tls = _certificates(ca_file)
 
     def health(self) -> RunnerHealth:
         """What the runner tells without a signature.
@@ -283,7 +282,7 @@ def _unreachable(error: httpx.HTTPError) -> RunnerError:
     return RunnerError(f"the runner {words} ({detail})")
 
 
-def certificates(ca_file: Path | None) -> ssl.SSLContext:
+def _certificates(ca_file: Path | None) -> ssl.SSLContext:
     """Whom to trust: the authorities of a file, else the usual ones."""
     try:
         return ssl.create_default_context(cafile=ca_file)
