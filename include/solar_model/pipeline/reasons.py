@@ -1,5 +1,8 @@
-"""Why rows cannot be believed, in words: for the quarantine, where each row has all its reasons,
-and for the message of a file that is refused, which names the first row of each."""
+"""Why rows cannot be believed, in words.
+
+For the quarantine, where each row has all its reasons, and for the message of a file that is
+refused, which names the first row of each.
+"""
 
 from __future__ import annotations
 

@@ -50,14 +50,16 @@ def at_latitude(tables: Floats, row: NDArray[np.int64], latitude_deg: Floats) ->
     Parameters
     ----------
     tables : numpy.ndarray of float64, shape (rows, 181)
-        From ``half_day_minutes``.
+        From ``half_day_minutes`` [min].
     row : numpy.ndarray of int64, shape (n,)
-        Which table.
+        The table of each household.
     latitude_deg : numpy.ndarray of float64, shape (n,)
+        Of each household, north positive [degrees].
 
     Returns
     -------
     numpy.ndarray of float64, shape (n,)
+        [min].
     """
     degree = np.clip(np.floor(latitude_deg), -90.0, 89.0)
     column = (degree + 90.0).astype(np.int64)

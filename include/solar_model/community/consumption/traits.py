@@ -70,7 +70,7 @@ class Fridges:
     Attributes
     ----------
     watts, duty : numpy.ndarray of float64, shape (n,)
-        Power while it runs, and the share of time it does.
+        Power while it runs [W], and the share of time it does.
     cycles_per_minute, phase : numpy.ndarray of float64, shape (n,)
         At minute t since 1970 it is ``phase + t * cycles_per_minute`` cycles along, and runs while
         the fraction of that is below the duty.
@@ -89,13 +89,14 @@ class Traits:
     Attributes
     ----------
     keys : numpy.ndarray of uint64, shape (n,)
+        From ``draws.household_keys``.
     size : numpy.ndarray of float32, shape (n,)
         People, never below 0.
     habits : Habits
     appliances : Appliances
     fridges : Fridges
     standby_w, pump_w : numpy.ndarray of float32, shape (n,)
-        Always on, and of the heating pump in full winter.
+        Always on, and of the heating pump in full winter [W].
     light, electronics : numpy.ndarray of float32, shape (n,)
         Factors on what a person at home and awake draws.
     """

@@ -160,7 +160,13 @@ class Table:
 
 
 def bridge_gaps(year: Floats) -> Floats:
-    """Fill short gaps by a straight line in time; 31 December goes on in 1 January."""
+    """Fill short gaps by a straight line in time; 31 December goes on in 1 January.
+
+    Parameters
+    ----------
+    year : numpy.ndarray of float64, shape (365, rows per day, 5)
+        NaN where a value is missing.
+    """
     days, rows_per_day, _ = year.shape
     longest = MAX_GAP_HOURS * rows_per_day // 24
     flat = pd.DataFrame(year.reshape(days * rows_per_day, len(COLUMNS)))
