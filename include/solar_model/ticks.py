@@ -107,18 +107,13 @@ def input_file_name(tick: datetime, part: str = "") -> str:
     return f"{tick.astimezone(UTC):users_input_%Y%m%d_%H%M%S}{part}.csv"
 
 
-def results_file_name(tick: datetime, part: str = "") -> str:
-    """``results_YYYYMMDD_HHMM.csv`` of a tick; ``part`` as in `input_file_name`."""
-    return f"{tick.astimezone(UTC):results_%Y%m%d_%H%M}{part}.csv"
-
-
 def shard_part(shard: int, shards: int) -> str:
     """What the name of a shard's file says: ``-00003-of-00016``; nothing when there is only one."""
     return "" if shards == 1 else f"-{shard:05d}-of-{shards:05d}"
 
 
 def results_of(input_name: str) -> str:
-    """Name of the results that answer an input file, by its name."""
+    """``results_YYYYMMDD_HHMM.csv``: name of the results that answer an input file, by its name."""
     found = INPUT_NAME.fullmatch(input_name)
     if found is None:
         raise InputError(

@@ -26,7 +26,7 @@ from solar_model.runner.client import RunnerClient, RunnerHealth
 from solar_model.runner.waiting import wait_for_exchange
 from solar_model.sample import sample_households
 from solar_model.settings import Settings
-from solar_model.ticks import TICK, input_file_name, parse_tick, results_file_name, timestamp_text
+from solar_model.ticks import TICK, input_file_name, parse_tick, timestamp_text
 
 _NO_JOB = "0" * 32
 # Ticks of a year that no community has: what is asked there is in nobody's way.
@@ -133,4 +133,4 @@ def _ask_whoever_watches(url: str, settings: Settings, connections: Lookup) -> N
             ) from error
         finally:
             exchange.delete(asked.name)
-            exchange.delete(results_file_name(tick))
+            exchange.delete(manifest.results_name)

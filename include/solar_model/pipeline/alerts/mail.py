@@ -87,11 +87,8 @@ def _beginning(alert: Alert, kind: Kind, around: Situation | None) -> list[tuple
             ("Last good tick", [_last_good(around)]),
         ]
     steps = [f"{number}. {step}" for number, step in enumerate(kind.steps, 1)]
-    told += [("What to do", steps)]
-    told += [
-        ("When you hear again", [f"Once, when it is over. It began at {_time(alert.begun_at)}."])
-    ]
-    return told
+    again = f"Once, when it is over. It began at {_time(alert.begun_at)}."
+    return [*told, ("What to do", steps), ("When you hear again", [again])]
 
 
 def _ending(alert: Alert, kind: Kind) -> list[tuple[str, list[str]]]:
