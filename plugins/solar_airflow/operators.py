@@ -159,7 +159,7 @@ class DownloadResultsOperator(CycleOperator):
         results, downloaded = get_or_move(
             wanted,
             Path(cycle.work_dir),
-            copy=cycle.desk / wanted.name,
+            copy=cycle.outbox / wanted.name,
             urls=settings().exchange_urls,
             connections=connection_text,
         )

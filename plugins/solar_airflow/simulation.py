@@ -196,23 +196,23 @@ class RunSimulationOperator(CycleOperator):
         )
 
     def _take(self, runner: str, began: float) -> Handover:
-        desk = self._desk()
+        outbox = self._outbox()
         if runner == EXCHANGE:
-            return self._handed_over(self._found(desk), runner, began)
+            return self._handed_over(self._found(outbox), runner, began)
         client = self._client(runner)
         asked = self._asked()
         job = client.status(asked.request_id)
         if job.status != "completed":
             why = f": {job.error}" if job.error else ""
             raise RunnerError(f"the job is {job.status} there{why}")
-        fetched = FileReference.of(client.fetch(job, asked, desk), asked.rows * asked.steps)
+        fetched = FileReference.of(client.fetch(job, asked, outbox), asked.rows * asked.steps)
         self._moved("fetch", fetched, runner)
         results = self._put(fetched.path)
         with open_database(self.execution_timeout) as connection:
             runners.succeeded(connection, runner)
         return self._handed_over(results, runner, began)
 
-    def _found(self, desk: Path) -> FileReference:
+    def _found(self, outbox: Path) -> FileReference:
         """What somebody has put into the exchange, if it answers what was asked."""
         from solar_model.pipeline.exchange import open_exchange
         from solar_model.runner.answers import require_answer
@@ -221,7 +221,7 @@ class RunSimulationOperator(CycleOperator):
         name = asked.results_name
         try:
             exchange = open_exchange(self.file("uploaded").exchange, connection_text)
-            fetched = exchange.get(name, desk)
+            fetched = exchange.get(name, outbox)
         except (TransferError, ConfigurationError) as error:
             raise ExchangeAwayError(str(error)) from error
         try:
@@ -235,7 +235,7 @@ class RunSimulationOperator(CycleOperator):
     def _simulate_here(self, began: float) -> Handover:
         from solar_model.runner.work import simulate_file
 
-        results = self._put(simulate_file(self.input_path(), self._desk()))
+        results = self._put(simulate_file(self.input_path(), self._outbox()))
         return self._handed_over(results, LOCAL, began)
 
     def _put(self, results: Path) -> FileReference:
@@ -289,10 +289,10 @@ class RunSimulationOperator(CycleOperator):
 
         return in_turn(settings().exchange_urls, self.file("uploaded").exchange)
 
-    def _desk(self) -> Path:
-        desk = self.cycle.desk
-        desk.mkdir(parents=True, exist_ok=True)
-        return desk
+    def _outbox(self) -> Path:
+        outbox = self.cycle.outbox
+        outbox.mkdir(parents=True, exist_ok=True)
+        return outbox
 
     def _client(self, url: str) -> Any:
         from solar_model.runner.client import RunnerClient

@@ -125,7 +125,7 @@ class Cycle:
         return ticks + shard_part(self.shard, self.shards)
 
     @property
-    def desk(self) -> Path:
+    def outbox(self) -> Path:
         """Folder where a simulation's results lie on this machine before they are handed over."""
         return Path(self.work_dir) / "runner"
 
