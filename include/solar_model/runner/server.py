@@ -23,7 +23,7 @@ from solar_model.errors import InputError, SignatureError, SolarModelError, Weat
 from solar_model.pseudonyms import pseudonymised
 from solar_model.runner.jobs import Job, Jobs, Limits, TooManyJobsError, disk_trouble
 from solar_model.runner.protocol import Gatekeeper, sign_link, verify_link
-from solar_model.runner.uploads import Asked, receive
+from solar_model.runner.uploads import JobRequest, receive
 from solar_model.settings import settings
 from solar_model.ticks import parse_tick, timestamp_text
 from solar_model.webhook import deliver
@@ -89,7 +89,7 @@ def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastA
     async def submit(
         request: Request,
         body_sha256: Annotated[str, Depends(signed)],
-        asked: Annotated[Asked, Query()],
+        asked: Annotated[JobRequest, Query()],
     ) -> dict[str, Any]:
         """Submit households as CSV, the body or a form; the same request again is the same job."""
         _request_of(asked)  # what the query says wrongly is told before a large body is sent
@@ -127,7 +127,7 @@ def create_app(folder: Path, secret: str, limits: Limits | None = None) -> FastA
     return app
 
 
-def _request_of(asked: Asked) -> dict[str, Any]:
+def _request_of(asked: JobRequest) -> dict[str, Any]:
     """What `Jobs.submit` takes besides the file; refused when it makes no sense."""
     seed = settings().seed if asked.seed is None else asked.seed
     return {

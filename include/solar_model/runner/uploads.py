@@ -30,7 +30,7 @@ UPLOAD_SECONDS = 120
 MAX_STEPS = 366 * 96
 
 
-class Asked(BaseModel):
+class JobRequest(BaseModel):
     """What is asked for, besides the households.
 
     Attributes
@@ -61,15 +61,15 @@ class Asked(BaseModel):
 
 
 async def receive(
-    request: Request, asked: Asked, upload: Path, *, sha256: str, most_bytes: int
-) -> Asked:
+    request: Request, asked: JobRequest, upload: Path, *, sha256: str, most_bytes: int
+) -> JobRequest:
     """Write the CSV of a request to a file, as far as it is allowed and as it was signed.
 
     Parameters
     ----------
     request : Request
         Its body is not read yet.
-    asked : Asked
+    asked : JobRequest
         What the query says.
     upload : path
         Where the CSV goes.
@@ -80,7 +80,7 @@ async def receive(
 
     Returns
     -------
-    Asked
+    JobRequest
         What is asked for, by the query and the fields of a form.
 
     Raises
@@ -96,7 +96,10 @@ async def receive(
         async with asyncio.timeout(UPLOAD_SECONDS):
             if request.headers.get("content-type", "").lower().startswith(FORM):
                 parser = MultiPartParser(
-                    request.headers, body.chunks(), max_files=1, max_fields=len(Asked.model_fields)
+                    request.headers,
+                    body.chunks(),
+                    max_files=1,
+                    max_fields=len(JobRequest.model_fields),
                 )
                 form = await parser.parse()
             else:
@@ -144,7 +147,7 @@ class _Body:
             yield chunk
 
 
-async def _taken_from(form: FormData, query: Mapping[str, str], upload: Path) -> Asked:
+async def _taken_from(form: FormData, query: Mapping[str, str], upload: Path) -> JobRequest:
     said = dict(query)
     csv = None
     for name, value in form.multi_items():
@@ -158,7 +161,7 @@ async def _taken_from(form: FormData, query: Mapping[str, str], upload: Path) ->
     if csv is None:
         raise InputError(f"the form has no file; expected the CSV in the field {FILE_FIELD!r}")
     try:
-        found = Asked.model_validate(said)
+        found = JobRequest.model_validate(said)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
     with upload.open("wb") as file:
