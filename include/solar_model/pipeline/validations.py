@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Report:
-    """A validation that was kept, with what it is of."""
+class Page:
+    """The page of a validation (HTML), and what it is of."""
 
     tick: datetime
     succeeded: bool
-    page: str
+    html: str
     validated_at: datetime
 
 
-def report(connection: psycopg.Connection[Any], run_id: UUID) -> Report | None:
-    """The validation of a run; None when it has none, or its page is gone."""
-    with connection.cursor(row_factory=class_row(Report)) as cursor:
+def page_of(connection: psycopg.Connection[Any], run_id: UUID) -> Page | None:
+    """The page of a run's validation; None when it has none, or none any more."""
+    with connection.cursor(row_factory=class_row(Page)) as cursor:
         return cursor.execute(
             """
-            SELECT tick, succeeded, page, validated_at
+            SELECT tick, succeeded, page AS html, validated_at
             FROM validations JOIN simulation_runs ON id = simulation_run_id
             WHERE id = %s AND page IS NOT NULL
             """,

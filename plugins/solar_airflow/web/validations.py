@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from solar_airflow.web.access import VIEWER
 from solar_airflow.web.database import Database
 from solar_model.pipeline import validations
-from solar_model.pipeline.validations import Report
+from solar_model.pipeline.validations import Page
 
 router = APIRouter(dependencies=[VIEWER])
 
@@ -56,10 +56,10 @@ _PAGE = """<!doctype html>
 @router.get("/validations/{simulation_run_id}")
 def validation(simulation_run_id: UUID, database: Database) -> HTMLResponse:
     """What Great Expectations said about the results of a run."""
-    report = validations.report(database, simulation_run_id)
-    if report is None:
+    page = validations.page_of(database, simulation_run_id)
+    if page is None:
         raise HTTPException(404, f"the run {simulation_run_id} has no validation, or none any more")
-    return HTMLResponse(_page(report), headers={"Content-Security-Policy": _POLICY})
+    return HTMLResponse(_framed(page), headers={"Content-Security-Policy": _POLICY})
 
 
 @router.get("/validations")
@@ -71,15 +71,15 @@ def of_airflow_run(run: str, database: Database, shard: int | None = None) -> Re
     return RedirectResponse(f"validations/{found}")
 
 
-def _page(report: Report) -> str:
-    body = _BODY.search(report.page)
-    tick = report.tick.astimezone(UTC)
+def _framed(page: Page) -> str:
+    body = _BODY.search(page.html)
+    tick = page.tick.astimezone(UTC)
     return _PAGE.format(
         tick=f"{tick:%Y-%m-%d %H:%M}",
         link=f"{tick:%Y-%m-%dT%H:%M:%SZ}",
-        succeeded=str(report.succeeded).lower(),
-        verdict="✓ passed" if report.succeeded else "✕ failed",
-        validated=f"{report.validated_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        succeeded=str(page.succeeded).lower(),
+        verdict="✓ passed" if page.succeeded else "✕ failed",
+        validated=f"{page.validated_at.astimezone(UTC):%Y-%m-%d %H:%M}",
         # whatever has no body is shown as the text that it is
-        body=_FETCHED_OR_RUN.sub("", body[1]) if body else escape(report.page),
+        body=_FETCHED_OR_RUN.sub("", body[1]) if body else escape(page.html),
     )

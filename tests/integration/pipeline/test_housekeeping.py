@@ -222,9 +222,9 @@ def test_old_pages_go_and_what_they_found_stays(connection, config):
     assert remove_old_pages(connection, config, NOW).startswith("1 pages")
     pages = connection.execute("SELECT page FROM validations ORDER BY validated_at").fetchall()
     assert pages == [(None,), ("a page",)]
-    gone, kept = (validations.report(connection, UUID(run_id)) for run_id in made)
+    gone, kept = (validations.page_of(connection, UUID(run_id)) for run_id in made)
     assert gone is None
-    assert kept.page == "a page"
+    assert kept.html == "a page"
 
 
 def test_old_files_leave_every_exchange(config, tmp_path):
