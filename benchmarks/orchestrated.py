@@ -16,11 +16,11 @@ import psutil
 
 from benchmarks.apart import Measured, apart, medians, timed
 from benchmarks.pipeline import settle
+from solar_model.pipeline.runs import CYCLE_DAG, DAILY_DAG
 from solar_model.settings import load_settings
 from solar_model.ticks import TICK
 from solar_stack.api import AirflowApi
-from solar_stack.cycle import DAG_ID, FINISHED, wait_for_dag
-from solar_stack.history import DAILY_DAG
+from solar_stack.cycle import FINISHED, wait_for_dag
 from solar_stack.ports import free_port
 from solar_stack.show import step
 from solar_stack.signals import Signals
@@ -36,9 +36,9 @@ def running(home: Path) -> Iterator[tuple[Stack, AirflowApi]]:
     """The stack of ``make run``, with its DAGs ready."""
     stack = Stack(load_settings(home=home, port=free_port()), Signals())
     with stack.up() as api:
-        for dag_id in (DAG_ID, DAILY_DAG):
+        for dag_id in (CYCLE_DAG, DAILY_DAG):
             wait_for_dag(stack, api, Signals(), dag_id)
-        api.unpause(DAG_ID)
+        api.unpause(CYCLE_DAG)
         yield stack, api
 
 
@@ -63,12 +63,12 @@ def cycles(
 def _cycle(api: AirflowApi, tick: datetime) -> Measured:
     _wait_until_idle(api)
     with peak_memory() as peak_mib:
-        run_id = api.trigger(DAG_ID, tick)
+        run_id = api.trigger(CYCLE_DAG, tick)
         run = _wait_until_finished(api, run_id)
     if run["state"] != "success":
-        raise RuntimeError(f"the run {run_id} has failed: {api.tasks(DAG_ID, run_id)}")
+        raise RuntimeError(f"the run {run_id} has failed: {api.tasks(CYCLE_DAG, run_id)}")
     begin, end = (datetime.fromisoformat(run[name]) for name in ("queued_at", "end_date"))
-    tasks_s = sum(task["duration"] for task in api.tasks(DAG_ID, run_id))
+    tasks_s = sum(task["duration"] for task in api.tasks(CYCLE_DAG, run_id))
     return {"total_s": (end - begin).total_seconds(), "tasks_s": tasks_s, **peak_mib}
 
 
@@ -104,13 +104,13 @@ def _wait_until_idle(api: AirflowApi) -> None:
     """Until no scheduled run is there that ours would wait for, nor soon will be."""
     while time.time() % TICK.total_seconds() > TICK.total_seconds() - 30:
         time.sleep(LOOK_S)
-    while any(run["state"] not in FINISHED for run in api.runs(DAG_ID)):
+    while any(run["state"] not in FINISHED for run in api.runs(CYCLE_DAG)):
         time.sleep(LOOK_S)
 
 
 def _wait_until_finished(api: AirflowApi, run_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + CYCLE_S
-    while (run := api.run(DAG_ID, run_id))["state"] not in FINISHED:
+    while (run := api.run(CYCLE_DAG, run_id))["state"] not in FINISHED:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the run {run_id} takes longer than {CYCLE_S:.0f} s")
         time.sleep(LOOK_S)

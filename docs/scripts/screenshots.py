@@ -24,10 +24,11 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 
 from solar_model.pipeline import database
+from solar_model.pipeline.runs import CYCLE_DAG
 from solar_model.settings import PROJECT_ROOT, load_settings
 from solar_stack.airflow import ADMIN
 from solar_stack.api import AirflowApi
-from solar_stack.cycle import DAG_ID, FINISHED, run_once, summary
+from solar_stack.cycle import FINISHED, run_once, summary
 from solar_stack.ports import free_port
 from solar_stack.programs import browser as installed_browser
 from solar_stack.show import summary_table, task_table
@@ -61,8 +62,8 @@ def main() -> None:
 
 def run_tick(api: AirflowApi, tick: datetime, signals: Signals) -> str:
     """A cycle of a tick, from its trigger to its end; its Airflow run."""
-    run_id = api.trigger(DAG_ID, tick)
-    while api.run(DAG_ID, run_id)["state"] not in FINISHED:
+    run_id = api.trigger(CYCLE_DAG, tick)
+    while api.run(CYCLE_DAG, run_id)["state"] not in FINISHED:
         signals.pause(0.3)
     return run_id
 
@@ -74,7 +75,7 @@ def draw_summary(stack: Stack, api: AirflowApi, run_id: str) -> None:
         raise SystemExit(f"the database knows nothing of {run_id}")
     console = Console(record=True, width=88, file=io.StringIO())
     console.print(summary_table(told))
-    console.print(task_table(api.tasks(DAG_ID, run_id)))
+    console.print(task_table(api.tasks(CYCLE_DAG, run_id)))
     console.save_svg(str(FIGURES / "cycle-summary.svg"), title="make cycle")
 
 
@@ -82,7 +83,7 @@ def look(address: str, password: str, failed: datetime) -> None:
     """The grid of the DAG and the dashboard, as the operator sees them after logging in."""
     with browser_page() as page:
         log_in(page, address, password)
-        page.goto(f"{address}/dags/{DAG_ID}")
+        page.goto(f"{address}/dags/{CYCLE_DAG}")
         page.get_by_text("clean_up").first.wait_for()
         widen_grid(page)
         page.set_viewport_size(GRID_SIZE)

@@ -12,10 +12,11 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from solar_model.errors import SolarModelError
+from solar_model.pipeline.runs import CYCLE_DAG
 from solar_model.settings import load_settings
 from solar_stack.airflow import ADMIN, VIEWER
 from solar_stack.api import AirflowApi
-from solar_stack.cycle import DAG_ID, finished_runs, run_once, summary
+from solar_stack.cycle import finished_runs, run_once, summary
 from solar_stack.errors import StackError
 from solar_stack.history import fill_last_day
 from solar_stack.ports import HOST
@@ -122,7 +123,7 @@ def _first_cycle(stack: Stack, api: AirflowApi, signals: Signals) -> str:
     console.print()
     if told is not None:
         console.print(summary_table(told))
-    console.print(task_table(api.tasks(DAG_ID, run_id)))
+    console.print(task_table(api.tasks(CYCLE_DAG, run_id)))
     if state != "success":
         reason = told.error if told is not None and told.error else "see the logs of its tasks"
         say(f"The cycle failed: {reason}", "red")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from solar_model.pipeline import database
+from solar_model.pipeline.runs import CYCLE_DAG
 from solar_model.pipeline.summary import RunSummary, run_summary
 from solar_model.ticks import parse_tick
 from solar_stack.api import AirflowApi
@@ -18,7 +19,6 @@ from solar_stack.show import step
 from solar_stack.signals import Signals
 from solar_stack.stack import Stack
 
-DAG_ID = "solar_simulation"
 PARSED_SECONDS = 120.0
 SCHEDULED_SECONDS = 10.0
 LOOK_SECONDS = 0.3
@@ -38,8 +38,8 @@ def run_once(stack: Stack, api: AirflowApi, signals: Signals) -> tuple[str, str]
         wait_for_dag(stack, api, signals)
     with step("Running a cycle") as detail:
         run_id = _begin(stack, api, signals)
-        while (state := api.run(DAG_ID, run_id)["state"]) not in FINISHED:
-            tasks = api.tasks(DAG_ID, run_id)
+        while (state := api.run(CYCLE_DAG, run_id)["state"]) not in FINISHED:
+            tasks = api.tasks(CYCLE_DAG, run_id)
             done = sum(task["state"] == "success" for task in tasks)
             now = [task["task_id"] for task in tasks if task["state"] == "running"]
             detail(f"{done} of {len(tasks)} tasks done" + (f", now {now[0]}" if now else ""))
@@ -55,16 +55,16 @@ def _begin(stack: Stack, api: AirflowApi, signals: Signals) -> str:
     start of the stack has run it. A second run of the same tick beside it would only repeat it.
     """
     tick = parse_tick(stack.started_at)
-    api.unpause(DAG_ID)
+    api.unpause(CYCLE_DAG)
     deadline = time.monotonic() + SCHEDULED_SECONDS
     while time.monotonic() < deadline:
-        runs = [run for run in api.runs(DAG_ID) if _logical(run) >= tick]
+        runs = [run for run in api.runs(CYCLE_DAG) if _logical(run) >= tick]
         if fresh := [run for run in runs if run["state"] not in FINISHED or _since(run, stack)]:
             return str(fresh[0]["dag_run_id"])
         if runs:
             break
         signals.pause(LOOK_SECONDS)
-    return api.trigger(DAG_ID)
+    return api.trigger(CYCLE_DAG)
 
 
 def summary(stack: Stack, run_id: str) -> RunSummary | None:
@@ -78,9 +78,9 @@ def summary(stack: Stack, run_id: str) -> RunSummary | None:
 
 def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[tuple[str, str]]:
     """The identifier and the state of each further run as it finishes, without an end."""
-    known = {run["dag_run_id"] for run in api.runs(DAG_ID) if run["state"] in FINISHED}
+    known = {run["dag_run_id"] for run in api.runs(CYCLE_DAG) if run["state"] in FINISHED}
     while True:
-        for run in reversed(api.runs(DAG_ID)):
+        for run in reversed(api.runs(CYCLE_DAG)):
             run_id = run["dag_run_id"]
             if run["state"] in FINISHED and run_id not in known:
                 known.add(run_id)
@@ -89,7 +89,7 @@ def finished_runs(stack: Stack, api: AirflowApi, signals: Signals) -> Iterator[t
         signals.pause(IDLE_SECONDS)
 
 
-def wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals, dag_id: str = DAG_ID) -> None:
+def wait_for_dag(stack: Stack, api: AirflowApi, signals: Signals, dag_id: str = CYCLE_DAG) -> None:
     """Until Airflow has read a DAG, since the stack was started."""
     deadline = time.monotonic() + PARSED_SECONDS
     while not api.has_dag(dag_id, stack.started_at):

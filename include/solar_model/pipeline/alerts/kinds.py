@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DEGRADED, UNHEALTHY = "degraded", "unhealthy"
+from solar_model.pipeline.health import DEGRADED, UNHEALTHY
 
 
 @dataclass(frozen=True)
