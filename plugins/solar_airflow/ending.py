@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowNotFoundException
 
 from solar_airflow.connections import connection_text, open_database
 from solar_airflow.cycle import tick_of
@@ -82,7 +81,7 @@ class NotifyOperator(BaseOperator):
         """What cannot be had is a warning."""
         try:
             yield
-        except (psycopg.Error, OSError, SolarModelError, AirflowNotFoundException) as error:
+        except (psycopg.Error, OSError, SolarModelError) as error:
             self.log.warning("%s: %s", consequence, error)
 
 

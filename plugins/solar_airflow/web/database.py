@@ -7,38 +7,19 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import psycopg
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, HTTPException
 
+from solar_airflow.connections import open_database
 from solar_model.errors import ConfigurationError
-from solar_model.pipeline.database import CONNECTION_ID, CONNECTION_VARIABLE, connect, conninfo
 
 # Somebody waits in front of a page.
 TIME_LIMIT = timedelta(seconds=10)
 
 
-def solar_conninfo() -> str:
-    """Where the solar database is, as Airflow knows it.
-
-    Raises
-    ------
-    ConfigurationError
-        When Airflow has no such connection, or one that cannot be read.
-    """
-    try:
-        return conninfo(BaseHook.get_connection(CONNECTION_ID).get_uri())
-    except AirflowNotFoundException as error:
-        raise ConfigurationError(
-            f"Airflow knows no connection {CONNECTION_ID} that it can read; set "
-            f"{CONNECTION_VARIABLE}"
-        ) from error
-
-
 def solar_database() -> Iterator[psycopg.Connection[Any]]:
     """A connection for one request; 503 with the reason when there is none."""
     try:
-        with connect(solar_conninfo(), time_limit=TIME_LIMIT) as connection:
+        with open_database(TIME_LIMIT) as connection:
             yield connection
     except ConfigurationError as error:
         raise HTTPException(503, str(error)) from error

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from solar_airflow.connections import solar_conninfo
 from solar_airflow.web.access import VIEWER, viewer_or_metrics_token
-from solar_airflow.web.database import solar_conninfo
 from solar_model.errors import ConfigurationError
 from solar_model.pipeline.health import Health, health_of, without_database
 from solar_model.pipeline.health.metrics import exposition
