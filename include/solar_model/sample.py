@@ -15,10 +15,11 @@ from solar_model.settings import Settings, settings
 
 Floats = NDArray[np.float64]
 
+# In the order of their numbers: another order would draw another community.
 _STREAMS = (
-    *("people", "size", "size_2", "panel", "inverter", "has_battery", "battery", "side"),
-    *("north", "north_2", "east", "east_2", "tilt", "tilt_2", "azimuth"),
-)
+    "people", "size", "size_2", "panel", "inverter", "has_battery", "battery", "side",
+    "north", "north_2", "east", "east_2", "tilt", "tilt_2", "azimuth",
+)  # fmt: skip
 
 HOUSEHOLD_SIZES = (1, 2, 3, 4, 5, 6)
 HOUSEHOLD_SIZE_SHARES = (0.29, 0.35, 0.15, 0.12, 0.06, 0.03)

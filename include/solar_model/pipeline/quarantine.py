@@ -201,11 +201,11 @@ def release(connection: Connection, number: int, *, by: str, note: str | None = 
         that could be inserted, its run has no rows, or the household has one for that tick.
     """
     with connection.transaction():
-        [(run_id,)] = connection.execute(
-            "SELECT simulation_run_id::text FROM quarantine WHERE id = %s FOR UPDATE", (number,)
-        ).fetchall() or [(None,)]
+        row = connection.execute(
+            "SELECT simulation_run_id FROM quarantine WHERE id = %s FOR UPDATE", (number,)
+        ).fetchone()
         # who runs the tick again waits here, or has emptied the quarantine before
-        connection.execute("SELECT FROM simulation_runs WHERE id = %s FOR UPDATE", (run_id,))
+        connection.execute("SELECT FROM simulation_runs WHERE id = %s FOR UPDATE", row or (None,))
         held = entry(connection, number)
         if held.released_at is not None:
             raise ResultsError(f"row {number} was released by {held.released_by} before")

@@ -32,7 +32,7 @@ def in_order(connection: Connection, runners: Sequence[str]) -> list[str]:
         )
     }
     connection.commit()
-    return sorted(runners, key=resting.__contains__)
+    return sorted(runners, key=lambda runner: runner in resting)
 
 
 def failed(connection: Connection, runner: str, reason: str) -> None:

@@ -15,9 +15,9 @@ from solar_model.errors import InputError
 from solar_model.ticks import TICK_SECONDS, TICKS_PER_DAY, TICKS_PER_HOUR
 
 _EPW_HEADER = (
-    *("LOCATION", "city", "state", "country", "source", "station"),
-    *("latitude", "longitude", "time zone", "elevation"),
-)
+    "LOCATION", "city", "state", "country", "source", "station",
+    "latitude", "longitude", "time zone", "elevation",
+)  # fmt: skip
 _EPW_HEADER_LINES = 8
 _DAYS_OF_MONTH = np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _EPW_COLUMNS = {

@@ -126,7 +126,12 @@ class TypicalYear:
                 "weather file %s: %d of %d places of the community are more than %g degrees of "
                 "longitude from its own (%g), up to %.0f; there its mornings and nights come at "
                 "the wrong time and light is lost. Use a weather file of their region.",
-                *(self._path, far, len(east_deg), FAR_DEG, self._site[1][0], east_deg.max()),
+                self._path,
+                far,
+                len(east_deg),
+                FAR_DEG,
+                self._site[1][0],
+                east_deg.max(),
             )
 
     def record(self) -> dict[str, str]:
