@@ -55,7 +55,7 @@ def cycles(
         dashboard shows is waited for.
     """
     with step(f"Through Airflow: {households:,} households"):
-        apart(lambda: settle(stack.solar, households))
+        apart(lambda: settle(stack.solar_conninfo, households))
         taken = medians([_cycle(api, first + n * TICK) for n in range(repeat + 1)][1:])
         return taken | medians([_dashboard(api) for _ in range(repeat)])
 
@@ -86,7 +86,7 @@ def day(stack: Stack, api: AirflowApi, households: int, first: datetime) -> dict
     Airflow looks only now and then whether a backfill as a whole has ended.
     """
     with step(f"A day at once: {households:,} households"):
-        apart(lambda: settle(stack.solar, households))
+        apart(lambda: settle(stack.solar_conninfo, households))
         _wait_until_idle(api)
         midnight, asked = first.replace(hour=0, minute=0), datetime.now(tz=UTC)
         with peak_memory() as peak_mib:

@@ -51,7 +51,7 @@ def main() -> None:
         signals = Signals()
         stack = Stack(settings, signals)
         with signals.watched(), stack.up() as api:
-            with database.connect(stack.solar) as connection:
+            with database.connect(stack.solar_conninfo) as connection:
                 failed = fill(connection, settings, stack.started_at)
             run_once(stack, api, signals)
             for number in range(CYCLES):

@@ -70,7 +70,7 @@ def _begin(stack: Stack, api: AirflowApi, signals: Signals) -> str:
 def summary(stack: Stack, run_id: str) -> RunSummary | None:
     """What the database says of an Airflow run; None while it is away."""
     try:
-        with database.connect(stack.solar) as connection:
+        with database.connect(stack.solar_conninfo) as connection:
             return run_summary(connection, run_id)
     except psycopg.OperationalError:
         return None

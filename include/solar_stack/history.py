@@ -58,7 +58,7 @@ def _is_filled(stack: Stack) -> bool:
 def _first_day_with_a_gap(stack: Stack) -> datetime | None:
     """Start of the first UTC day of the last 24 hours with a tick that is over and has no rows."""
     now = parse_tick(stack.started_at)
-    with database.connect(stack.solar) as connection:
+    with database.connect(stack.solar_conninfo) as connection:
         first: datetime | None
         [(first,)] = connection.execute(
             """

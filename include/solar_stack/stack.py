@@ -51,7 +51,7 @@ class Stack:
     ) -> None:
         self.state = State(settings.home)
         self.address = f"http://{HOST}:{settings.port}"
-        self.solar = ""
+        self.solar_conninfo = ""
         self.has_sample = False
         self._settings = settings
         self._signals = signals
@@ -159,7 +159,7 @@ class Stack:
             solar_dsn=self._postgres.dsn("solar"),
         )
         airflow.write_logins(variables, secrets.admin_password, secrets.viewer_password)
-        self.solar = database.conninfo(variables[airflow.SOLAR_CONNECTION])
+        self.solar_conninfo = database.conninfo(variables[airflow.SOLAR_CONNECTION])
         return variables
 
     def _migrate_airflow(self, variables: Mapping[str, str]) -> None:
@@ -186,12 +186,12 @@ class Stack:
 
     def _prepare_database(self, variables: Mapping[str, str]) -> None:
         with step("Preparing the solar database"):
-            schema.upgrade(database.owner_conninfo(self.solar))
+            schema.upgrade(database.owner_conninfo(self.solar_conninfo))
             self._signals.check()
             # The tables of somebody else's database are its own.
             self.has_sample = variables[airflow.SOLAR_CONNECTION] == self._postgres.dsn("solar")
             if self.has_sample:
-                with database.connect(self.solar) as connection:
+                with database.connect(self.solar_conninfo) as connection:
                     load_sample(connection, SAMPLE_HOUSEHOLDS, self._settings.seed)
 
     def _wait_until_healthy(self, api: AirflowApi) -> None:

@@ -151,11 +151,11 @@ def booted(
             stack = make(settings, Signals())
             api = running.enter_context(stack.up())
         wait_for_dag(stack, api, Signals())
-        begin(stack.solar)
+        begin(stack.solar_conninfo)
         api.unpause(DAG)
         drawn = stack.state.secrets()
         logins = drawn.admin_password, drawn.viewer_password
-        yield Cycle(api, settings, stack.solar, query, webhook, post, *logins)
+        yield Cycle(api, settings, stack.solar_conninfo, query, webhook, post, *logins)
 
 
 @pytest.fixture(scope="package")
