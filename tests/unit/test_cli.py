@@ -57,6 +57,17 @@ def test_sample_simulate_validate_and_plot_go_together(solar, day):
     assert Path("all.png").read_bytes() != Path("one.png").read_bytes()
 
 
+def test_a_file_that_is_not_what_its_run_wrote_is_told(solar, day):
+    again = ("--steps", 4, "--start-time", "2024-06-11T16:00", "--weather", 0.5)
+    assert solar("simulate", "users.csv", "other.csv", *again).exit_code == 0
+    day.write_bytes(Path("other.csv").read_bytes())  # as plausible, but other numbers
+    told = solar("validate", day, "--input", "users.csv")
+    assert told.exit_code == 1
+    assert "results.csv keeps its contract, but was changed after it was written" in told.output
+    Path("results.csv.manifest.json").unlink()
+    assert solar("validate", day, "--input", "users.csv").exit_code == 0
+
+
 def test_samples_of_one_seed_are_the_same(solar):
     for name, seed in (("a.csv", 1), ("b.csv", 1), ("c.csv", 2)):
         assert solar("sample", 5, name, "--seed", seed).exit_code == 0

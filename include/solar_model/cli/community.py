@@ -91,13 +91,25 @@ def validate(
 ) -> None:
     """Check that results keep their contract; exit code 1 and every failed check when not.
 
+    Where the manifest of the run lies beside the file, the file must also be what was written then.
+
     Example: solar validate results.csv --input users.csv
     """
+    from solar_model.manifest import Manifest
     from solar_model.validation import validate_results
+    from solar_model.whole_files import sha256_of
 
     report = validate_results(results_file, input_file)
     if report:
         typer.echo(f"{results_file} does not keep its contract:\n{report}", err=True)
+        raise typer.Exit(1)
+    manifest = Manifest.path_of(results_file)
+    if manifest.exists() and Manifest.read(results_file).sha256 != sha256_of(results_file):
+        typer.echo(
+            f"{results_file} keeps its contract, but was changed after it was written: its SHA-256 "
+            f"is not that of {manifest.name}. Take the file as the run wrote it, or simulate again",
+            err=True,
+        )
         raise typer.Exit(1)
     typer.echo(f"{results_file}: {report}")
 
