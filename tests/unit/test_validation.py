@@ -40,6 +40,11 @@ def test_good_results_give_an_empty_false_report(tmp_path):
             assert str(report) == "all checks passed"
 
 
+def test_a_time_that_cannot_be_read_is_not_the_same_time_twice():
+    frame = pl.concat([good_results(), good_results()]).with_columns(timestamp=pl.lit("yesterday"))
+    assert set(checks(validate_results(frame))) == {"timestamp.type"}
+
+
 def test_every_failed_check_comes_with_all_its_rows_and_a_message():
     frame = good_results(20).with_columns(
         generation_kwh=pl.when(pl.int_range(pl.len()) >= 10).then(-1.0).otherwise(1.0)
