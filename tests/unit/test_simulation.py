@@ -200,6 +200,27 @@ def test_six_columns_stand_for_the_site_s_values(users_csv, tmp_path):
     assert short.read_bytes() == full.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("longitude", "zone", "far"),
+    [
+        (144.96, "America/New_York", True),  # Melbourne with the zone of the defaults
+        (-79.95, "Asia/Tokyo", True),
+        (-79.95, "America/New_York", False),
+        (-157.4, "Pacific/Kiritimati", False),  # 14 hours ahead, at the other side of the date line
+        (75.9, "Asia/Shanghai", False),  # Kashgar, three hours from its sun
+    ],
+)
+def test_people_who_live_by_a_far_time_zone_are_told(
+    users_csv, tmp_path, caplog, longitude, zone, far
+):
+    users = read_users(users_csv).with_columns(longitude=pl.lit(longitude), timezone=pl.lit(zone))
+    write_users(users, tmp_path / "there.csv")
+    simulate(tmp_path / "there.csv")
+    words = f"{len(users)} of {len(users)} households live by a time zone that is more than 4 hours"
+    assert (words in caplog.text) == far
+    assert ("SOLAR_SITE_TIMEZONE" in caplog.text) == far
+
+
 def test_panels_face_the_equator_on_both_hemispheres(users_csv, tmp_path):
     south = read_users(users_csv)[:5, :6].with_columns(latitude=pl.lit(-33.9))
     write_users(south, tmp_path / "unsaid.csv")

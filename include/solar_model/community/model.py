@@ -7,14 +7,16 @@ and steps them all at once.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -33,6 +35,11 @@ from solar_model.ticks import parse_tick, tick_index, tick_start
 # Households of a block at most. Smaller blocks would fit a cache, but two threads then wait for
 # each other at every step of numpy: at a quarter of this size a tick takes half as long again.
 BLOCK_SIZE = 65_536
+
+# No clock on Earth is further from its sun: that of western China is three hours ahead.
+FAR_HOURS = 4
+
+log = logging.getLogger(__name__)
 
 
 class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
@@ -79,6 +86,7 @@ class Community(mesa.Model):  # type: ignore[misc]  # mesa is not typed
         self.households = households
         self.seed = seed
         self.tick = tick_index(parse_tick(start_time))
+        _warn_of_far_clocks(households, self.now)
         self.weather: Weather = open_weather(weather, seed)
         self.cell_latitude_deg, self.cell_longitude_deg, self.cell_index = location_cells(
             households.latitude_deg, households.longitude_deg
@@ -240,3 +248,19 @@ class Household:
 
 def _share(whole_kwh: float, lost_kwh: float) -> float:
     return (whole_kwh - lost_kwh) / whole_kwh if whole_kwh > 0 else float("nan")
+
+
+def _warn_of_far_clocks(households: Households, at: datetime) -> None:
+    """Who moved the site and left its time zone would have people rise at midnight, unseen."""
+    ahead = (at.astimezone(ZoneInfo(zone)).utcoffset() for zone in households.timezones)
+    clock_hours = np.array([offset / timedelta(hours=1) for offset in ahead if offset is not None])
+    apart = clock_hours[households.timezone] - households.longitude_deg / 15.0
+    far = int((np.abs((apart + 12.0) % 24.0 - 12.0) > FAR_HOURS).sum())
+    if far:
+        log.warning(
+            "%d of %d households live by a time zone that is more than %d hours from their sun: "
+            "their people rise and sleep at the wrong time. Mend longitude or timezone of the "
+            "households or, for those that name none, SOLAR_SITE_LONGITUDE_DEG or "
+            "SOLAR_SITE_TIMEZONE.",
+            *(far, len(households), FAR_HOURS),
+        )
