@@ -54,11 +54,13 @@ def summary_table(run: RunSummary) -> Table:
     table.add_column("what")
     table.add_column("value", justify="right")
     table.add_column("", style="dim")
+    # a run that fails stores nothing, and leaves what was there
+    whose = "an earlier attempt's" if run.status == "failed" and run.rows_stored else ""
     rows: list[tuple[str, object, str]] = [
         ("status", run.status, f"attempt {run.attempt}"),
         ("households", run.households_queried, f"{run.households_quarantined or 0} set aside"),
-        ("rows in energy_data", run.rows_stored, "one per household"),
-        ("checks passed", run.checks_passed, "contract, expectations"),
+        ("rows in energy_data", run.rows_stored, whose or "one per household"),
+        ("checks passed", run.checks_passed, whose or "contract, expectations"),
         ("weather", _weather(run), f"seed {run.seed}"),
     ]
     for name, value, note in rows:
