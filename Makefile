@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run cycle psql airflow solar test test-compose test-kills test-fast validate-model lint bench docs faults screenshots audit lock env clean environment environment-dev
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 16
 
 run: environment ## Start everything, run a cycle, and go on every 15 minutes until Ctrl-C
 	@exec $(bin)/python -m solar_stack run
