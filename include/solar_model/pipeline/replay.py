@@ -51,6 +51,8 @@ class Recorded:
     input_file: str
     input_sha256: str
     results_sha256: str
+    stored: bool
+    dropped: bool
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ def replay(
     Raises
     ------
     InputError
-        When there is no such run, it has stored nothing, or ticks that it computed together with
-        this one were run again since.
+        When there is no such run, it has stored nothing, its day was dropped, or ticks that it
+        computed together with this one were run again since.
     TransferError
         When its input is not there any more; says where it was looked for.
     """
@@ -167,6 +169,7 @@ def sample(
             SELECT id::text FROM simulation_runs
             WHERE finished_at >= %s AND finished_at < %s
               AND status::text IN ('completed', 'degraded') AND results_sha256 IS NOT NULL
+              AND to_regclass('energy_data_' || to_char(tick, 'YYYYMMDD')) IS NOT NULL
             ORDER BY tick, shard
             """,
             (since, until),
@@ -187,7 +190,10 @@ def _recorded(connection: Connection, run_id: str) -> Recorded:
             """
             SELECT
                 id::text, tick, steps, seed, weather, model_version, exchange, input_file,
-                input_sha256, results_sha256
+                input_sha256, results_sha256,
+                -- of a tick that is begun with other shards, parts of the rows are others' by now
+                rows_inserted IS NOT NULL AND results_sha256 IS NOT NULL AS stored,
+                to_regclass('energy_data_' || to_char(tick, 'YYYYMMDD')) IS NULL AS dropped
             FROM simulation_runs WHERE id = %s
             """,
             (run_id,),
@@ -196,8 +202,18 @@ def _recorded(connection: Connection, run_id: str) -> Recorded:
         raise InputError(
             "there is no such run", value=run_id, expected="the id of a row of simulation_runs"
         )
-    if run.results_sha256 is None:
-        raise InputError("the run has stored nothing that could be compared", value=run_id)
+    if not run.stored:
+        raise InputError(
+            "the run has stored nothing that could be compared, or its tick was begun with other "
+            "shards since",
+            value=run_id,
+        )
+    if run.dropped:
+        raise InputError(
+            f"the rows of {run.tick:%F} were dropped, so there is nothing to compare with",
+            value=run_id,
+            hint="Restore the day first, see docs/housekeeping.md",
+        )
     return run
 
 

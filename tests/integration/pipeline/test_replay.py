@@ -16,6 +16,7 @@ from solar_model.manifest import Manifest
 from solar_model.pipeline import households, runs
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.exchange import open_exchange
+from solar_model.pipeline.housekeeping import drop_old_days
 from solar_model.pipeline.insertion import insert
 from solar_model.pipeline.references import Cycle, FileReference
 from solar_model.pipeline.replay import replay, sample
@@ -183,6 +184,23 @@ def test_a_shard_of_a_run_over_many_is_replayed_with_its_own_weather(connection,
     second = run(steps=4, weather="0.5", shard=1, shards=2)
     assert replay(connection, second, config, no_connections).differences == ()
     run(steps=4, weather="1.0", shard=0, shards=2)
+    assert replay(connection, second, config, no_connections).differences == ()
+
+
+def test_a_run_whose_day_was_dropped_is_refused_and_not_drawn(connection, config, run, replay_task):
+    run_id, other = run(), run(NOON + timedelta(days=1))
+    drop_old_days(connection, config, NOON + config.data_retention + timedelta(days=1))
+    with pytest.raises(InputError, match=r"rows of 2024-06-11 were dropped.*Restore the day"):
+        replay(connection, run_id, config, no_connections)
+    assert [(one["run_id"], one["identical"]) for one in replay_task()] == [(other, True)]
+
+
+def test_a_run_whose_tick_is_split_otherwise_by_now_is_refused(connection, config, run):
+    run_id = run()
+    second = run(shard=1, shards=3)
+    runs.fail(connection, "manual__1600-1", "out of memory", shard=0)
+    with pytest.raises(InputError, match="begun with other shards since"):
+        replay(connection, run_id, config, no_connections)
     assert replay(connection, second, config, no_connections).differences == ()
 
 
