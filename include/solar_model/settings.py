@@ -24,6 +24,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SHORTEST_SECRET = 16
 # Airflow and Postgres write their logs from start to end, which may be months: then anew.
 LONG_LOG_BYTES = 100_000_000
+# A thousand years: a time before the year 1 is none.
+_EVER = timedelta(days=365_000)
 
 
 class Settings(BaseSettings):
@@ -88,16 +90,19 @@ class Settings(BaseSettings):
     exchange_retention: timedelta = Field(
         timedelta(days=7),
         gt=timedelta(0),
+        le=_EVER,
         description="How long the cycle's files stay in the exchanges, such as P7D or PT12H.",
     )
     data_retention: timedelta = Field(
         timedelta(days=365),
         ge=timedelta(days=1),
+        le=_EVER,
         description="How long energy_data keeps a day; it is backed up before it is dropped.",
     )
     log_retention: timedelta = Field(
         timedelta(days=30),
         ge=timedelta(days=1),
+        le=_EVER,
         description="How long logs and the pages of validations are kept.",
     )
     backup_dir: Path | None = Field(

@@ -56,6 +56,13 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch, name, value):
         load_settings()
 
 
+@pytest.mark.parametrize("kept", ["DATA", "EXCHANGE", "LOG"])
+def test_for_ever_is_longer_than_dates_reach_back(monkeypatch, kept):
+    monkeypatch.setenv(f"SOLAR_{kept}_RETENTION", "P9999Y")
+    with pytest.raises(ConfigurationError, match=f"SOLAR_{kept}_RETENTION: .* 365000 days"):
+        load_settings()
+
+
 @pytest.mark.parametrize("name", ["SOLAR_EXCHANGES", "SOLAR_RUNNER_URLS"])
 @pytest.mark.parametrize(
     "url",
