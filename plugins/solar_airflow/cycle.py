@@ -79,7 +79,6 @@ class CycleOperator(BaseOperator):
                 connection,
                 cycle.run_id,
                 context["dag_run"].run_id,
-                steps=cycle.steps,
                 shard=cycle.shard,
                 shards=cycle.shards,
             )

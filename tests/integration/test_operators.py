@@ -84,6 +84,7 @@ def test_who_is_in_trouble_is_told_by_a_pseudonym(query, database, monkeypatch, 
     [
         ({"shard": 1, "shards": 4}, {"shard": 1, "shards": 2}, "into 2 shards since"),
         ({"shard": 3, "shards": 4}, {"shard": 0, "shards": 2}, "into fewer shards since"),
+        ({}, {}, "theirs has begun ticks of this run since"),
         ({"steps": 4}, {}, "has begun ticks of this run since"),
         ({}, {"steps": 4}, "has begun ticks of this run since"),
     ],

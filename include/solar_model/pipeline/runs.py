@@ -123,11 +123,12 @@ def start(
 
 
 def require_ours(
-    connection: Connection, run_id: str, airflow_run_id: str, *, steps: int, shard: int, shards: int
+    connection: Connection, run_id: str, airflow_run_id: str, *, shard: int, shards: int
 ) -> None:
     """Hold what a step of a run was handed over against the ledger of now.
 
-    Two runs of one tick replace each other's rows, and the last one wins.
+    Two runs of one tick share its rows of the ledger and its quarantine, so only the one that
+    began last may go on: what the other has found of a household is not known any more.
 
     Raises
     ------
@@ -136,19 +137,12 @@ def require_ours(
     """
     with connection.transaction():
         found = connection.execute(
-            """
-            SELECT shards, airflow_run_id, (
-                SELECT count(*) FROM simulation_runs AS beside
-                WHERE (airflow_run_id, shard) = (run.airflow_run_id, run.shard)
-            )
-            FROM simulation_runs AS run WHERE id = %s
-            """,
-            (run_id,),
+            "SELECT shards, airflow_run_id FROM simulation_runs WHERE id = %s", (run_id,)
         ).fetchone()
-    shards_now, begun_by, ticks = found or (None, None, 0)
+    shards_now, begun_by = found or (None, None)
     if shards_now != shards:
         since = f"another run has split the community into {shards_now or 'fewer'} shards"
-    elif begun_by != airflow_run_id and max(steps, ticks) > 1:
+    elif begun_by != airflow_run_id:
         since = f"{begun_by} has begun ticks of this run"
     else:
         return

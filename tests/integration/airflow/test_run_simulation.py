@@ -43,7 +43,9 @@ class Step:
         monkeypatch.setenv("AIRFLOW_CONN_SOLAR_DB", connection_json(database.conninfo))
         monkeypatch.setenv("SOLAR_HOME", str(tmp_path))
         with database.connect() as connection:
-            run_id = runs.start(connection, tick=parse_tick(TICK), airflow_run_id="r", seed=7)
+            run_id = runs.start(
+                connection, tick=parse_tick(TICK), airflow_run_id=f"manual__{TICK}", seed=7
+            )
         self.handover = {
             "cycle": Cycle(TICK, run_id, 7, None, str(self.households.parent)).to_dict(),
             "input": FileReference.of(self.households, 50).to_dict(),

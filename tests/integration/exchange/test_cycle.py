@@ -24,7 +24,6 @@ from solar_model.settings import settings
 
 pytestmark = pytest.mark.slow
 
-MANUAL = {"dag_run": SimpleNamespace(run_type="manual", run_id="manual")}
 TICK = "2024-09-11T14:15:00"
 INPUT, RESULTS = "users_input_20240911_141500.csv", "results_20240911_1415.csv"
 
@@ -80,14 +79,14 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
         work = tmp_path / "work" / attempt
         work.mkdir(parents=True)
         handover = handed(work, Cycle(TICK, run_id, 1, None, str(work)))
-        handover = execute(operators.UploadInputOperator, handover)
+        handover = execute(operators.UploadInputOperator, handover, attempt)
         uploaded = FileReference(**handover["uploaded"])
         assert uploaded.uri == f"{exchanges.url}/{INPUT}"
         results = simulated(uploaded, tmp_path / f"desk-{attempt}")
         handover |= {"results": results.to_dict(), "runner": "local"}
-        handover = execute(operators.DownloadResultsOperator, handover)
+        handover = execute(operators.DownloadResultsOperator, handover, attempt)
         handover |= {"checks": 1, "as_it_came": True}
-        execute(operators.InsertResultsOperator, handover)
+        execute(operators.InsertResultsOperator, handover, attempt)
         ending.CleanUpOperator(task_id="step").execute({"dag_run": SimpleNamespace(run_id=attempt)})
         assert not work.exists()
 
@@ -116,5 +115,6 @@ def test_the_rows_are_there_once_and_the_run_says_who_carried_them(
     assert AWS_SECRET not in told and "PRIVATE KEY" not in told
 
 
-def execute(operator: type, handover: dict) -> dict:
-    return operator(task_id="step", handover=handover).execute(MANUAL)
+def execute(operator: type, handover: dict, attempt: str) -> dict:
+    context = {"dag_run": SimpleNamespace(run_type="manual", run_id=attempt)}
+    return operator(task_id="step", handover=handover).execute(context)
