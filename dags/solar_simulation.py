@@ -15,7 +15,7 @@ hour (sun and weather, panels, people, batteries), checks the results and stores
 | `validate_results` | holds the results against the contract, what each system can do, and Great Expectations, whose account is kept in `validations`: what is harmless is mended, what cannot be believed goes to `quarantine` and the run is `degraded` | more than `SOLAR_QUARANTINE_LIMIT` cannot be believed, or the file is wrong as a whole; the log names each rule with its first line |
 | `insert_results` | replaces the tick's rows and completes the run, in one transaction | the database is away (retried) |
 | `notify` | tells the webhook `SOLAR_NOTIFY_URL` how it ended | never: a webhook that is down is a warning |
-| `clean_up` | removes temporary files, and what is older than `SOLAR_EXCHANGE_RETENTION` from the exchanges | an exchange that is away is a warning |
+| `clean_up` | removes temporary files, and what is older than `SOLAR_EXCHANGE_RETENTION` from the exchanges | a shard is missing; an exchange that is away is a warning |
 
 **When a run fails**, users see no new data for that quarter; what was there before stays as it
 was. `SOLAR_ALERT_EMAILS` are told when cycles begin to fail and when one succeeds again, and when a

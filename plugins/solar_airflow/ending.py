@@ -14,7 +14,7 @@ from airflow.sdk import BaseOperator, Context
 
 from solar_airflow.connections import connection_text, open_database
 from solar_airflow.cycle import tick_of
-from solar_model.errors import SolarModelError
+from solar_model.errors import ResultsError, SolarModelError
 from solar_model.pipeline import runs, work_folders
 from solar_model.pseudonyms import pseudonymised
 from solar_model.settings import settings
@@ -89,12 +89,23 @@ class CleanUpOperator(BaseOperator):
     """Remove the cycle's temporary files, and old ones of the exchanges; only after success."""
 
     def execute(self, context: Context) -> None:
-        """Remove what can be removed; what cannot is a warning."""
+        """Remove what can be removed; what cannot is a warning.
+
+        Raises
+        ------
+        ResultsError
+            When shards are missing: Airflow takes no notice of tasks that its DAG has no more.
+        """
         from solar_model.pipeline.exchange import Patience, open_exchange
 
         config = settings()
-        work_folders.remove(context["dag_run"].run_id, config.work_dir)
         with open_database(self.execution_timeout) as connection:
+            if left := runs.unfinished(connection, context["dag_run"].run_id):
+                raise ResultsError(
+                    f"shards {', '.join(map(str, left))} of this run were not computed, as when "
+                    "SOLAR_SHARDS is changed in the middle of it: clear the run as a whole."
+                )
+            work_folders.remove(context["dag_run"].run_id, config.work_dir)
             finished = work_folders.remove_finished(connection, config.work_dir)
         swept = work_folders.sweep(config.work_dir, config.exchange_retention)
         self.log.info("Removed the run's folder and %s others", finished + swept)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from solar_airflow.cycle import CycleOperator
-from solar_airflow.ending import record_failure
+from solar_airflow.ending import CleanUpOperator, record_failure
 from solar_airflow.operators import QueryHouseholdsOperator
 from solar_model.errors import InputError, ResultsError
 from solar_model.pipeline import runs
@@ -98,3 +98,18 @@ def test_a_step_of_a_run_whose_rows_became_another_ones_says_so(database, ours, 
     context = {"dag_run": SimpleNamespace(run_type="manual", run_id="ours")}
     with pytest.raises(ResultsError, match=f"{message}.*clear it from query_households on"):
         NamesAUser(task_id="a_step", handover={"cycle": cycle.to_dict()}).execute(context)
+
+
+@pytest.mark.usefixtures("query")
+def test_a_run_that_lost_shards_when_their_number_was_changed_fails(
+    database, monkeypatch, tmp_path
+):
+    """Airflow removes their tasks, and calls what is left a success."""
+    monkeypatch.setenv("SOLAR_HOME", str(tmp_path))
+    monkeypatch.setattr("solar_airflow.ending.open_database", lambda _: database.connect())
+    with database.connect() as connection:
+        for shard in (0, 1):
+            runs.start(connection, tick=TICK, airflow_run_id="ours", seed=7, shard=shard, shards=4)
+        connection.execute("UPDATE simulation_runs SET status = 'completed' WHERE shard < 2")
+    with pytest.raises(ResultsError, match=r"shards 2, 3 of this run .*clear the run as a whole"):
+        CleanUpOperator(task_id="clean_up").execute({"dag_run": SimpleNamespace(run_id="ours")})

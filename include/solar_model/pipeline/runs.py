@@ -244,6 +244,17 @@ def outcome(connection: Connection, airflow_run_id: str) -> dict[str, Any] | Non
     return {"run_id": ids[0], "status": status, "result_file": file, "record_count": rows}
 
 
+def unfinished(connection: Connection, airflow_run_id: str) -> list[int]:
+    """Shards of an Airflow run that have begun, or are to begin, and have not ended."""
+    with connection.transaction():
+        rows = connection.execute(
+            "SELECT DISTINCT shard FROM simulation_runs "
+            "WHERE airflow_run_id = %s AND status = 'running' ORDER BY shard",
+            (airflow_run_id,),
+        ).fetchall()
+    return [shard for (shard,) in rows]
+
+
 def finish(connection: Connection, airflow_run_id: str, **columns: Any) -> None:
     """Set columns of all rows of an Airflow run; the caller commits."""
     _set(connection, sql.SQL("airflow_run_id = %(run_id)s"), airflow_run_id, columns)
