@@ -202,9 +202,10 @@ def release(connection: Connection, number: int, *, by: str, note: str | None = 
     """
     with connection.transaction():
         row = connection.execute(
-            "SELECT simulation_run_id FROM quarantine WHERE id = %s FOR UPDATE", (number,)
+            "SELECT simulation_run_id FROM quarantine WHERE id = %s", (number,)
         ).fetchone()
-        # who runs the tick again waits here, or has emptied the quarantine before
+        # who runs the tick again waits here, or has emptied the quarantine before: each locks the
+        # run first, so that none waits for the other
         connection.execute("SELECT FROM simulation_runs WHERE id = %s FOR UPDATE", row or (None,))
         held = entry(connection, number)
         if held.released_at is not None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,7 @@ from solar_model.cli import app
 from solar_model.errors import InputError, ResultsError
 from solar_model.files import read_results
 from solar_model.manifest import Manifest
-from solar_model.pipeline import quarantine
+from solar_model.pipeline import quarantine, runs
 from solar_model.pipeline.backend import load_sample
 from solar_model.pipeline.references import FileReference
 from solar_model.settings import load_settings
@@ -33,17 +36,18 @@ class OneCycle:
 
     def __init__(self, database, folder: Path) -> None:
         self.database = database
-        self.context = context_of(TICK)
         with database.connect() as connection:
             load_sample(connection, 120, seed=1)
-        handover = operators.QueryHouseholdsOperator(task_id="query_households").execute(
-            self.context
-        )
-        self.handover = self.step(operators.WriteInputCsvOperator, handover)
+        self.begin(context_of(TICK))
         given = FileReference(**self.handover["input"])
         self.path = folder / "results_20240611_1715.csv"
         run_simulation(given.path, self.path, start_time=TICK, weather=0.9, seed=7)
         self.users = read_results(self.path)["user_id"].to_list()
+
+    def begin(self, context) -> None:
+        self.context = context
+        handover = operators.QueryHouseholdsOperator(task_id="query_households").execute(context)
+        self.handover = self.step(operators.WriteInputCsvOperator, handover)
 
     def step(self, operator, handover):
         task = operator(task_id=operator.__name__, handover=json.loads(json.dumps(handover)))
@@ -51,6 +55,12 @@ class OneCycle:
 
     def run(self, damage=lambda frame: frame) -> None:
         """Validate and insert."""
+        self.insert(self.validate(damage))
+
+    def insert(self, handover) -> None:
+        self.step(operators.InsertResultsOperator, handover)
+
+    def validate(self, damage=lambda frame: frame) -> dict:
         before = Manifest.read(self.path)
         text = pl.read_csv(self.path, infer_schema=False)
         damage(text).write_csv(self.path)
@@ -60,8 +70,7 @@ class OneCycle:
         reference = FileReference.of(self.path, before.rows).to_dict()
         handover = self.handover | {"downloaded": reference, "uploaded": reference}
         handover |= {"results": reference, "runner": "local"}
-        handover = self.step(operators.ValidateResultsOperator, handover)
-        self.step(operators.InsertResultsOperator, handover)
+        return self.step(operators.ValidateResultsOperator, handover)
 
     def sql(self, statement: str, *values):
         with self.database.connect() as connection:
@@ -193,6 +202,40 @@ def test_a_row_that_passes_by_now_is_let_out_without_a_reason(cycle):
     released = solar("release", str(held))
     assert released.exit_code == 0, released.output
     assert cycle.run_row()[0] == "completed"
+
+
+def test_what_a_run_has_set_aside_is_not_inserted_because_another_one_believes_it(cycle):
+    ours = cycle.context
+    good = cycle.path.with_name("good")
+    shutil.copytree(cycle.path.parent, good, ignore=shutil.ignore_patterns("good", "work"))
+    validated = cycle.validate(cell("consumption_kwh", "9999", 5))
+    cycle.begin(context_of("2024-06-11T17:15:05"))
+    cycle.path = good / cycle.path.name
+    cycle.validate()
+    cycle.context = ours
+    with pytest.raises(ResultsError, match=r"T17:15:05 has begun .* nothing of this one"):
+        cycle.insert(validated)
+    assert cycle.sql("SELECT count(*) FROM energy_data") == [(0,)]
+
+
+def test_who_lets_a_row_out_and_who_runs_its_tick_again_do_not_wait_for_each_other(cycle):
+    cycle.run(cell("battery_soc_kwh", "60.0", 3))
+    [(number, run_id)] = cycle.sql("SELECT id, simulation_run_id::text FROM quarantine")
+
+    def let_out() -> None:
+        with cycle.database.connect() as connection:
+            quarantine.release(connection, number, by="me", note="the battery is new")
+
+    with cycle.database.connect() as connection, ThreadPoolExecutor(1) as beside:
+        runs.hold(connection, run_id)  # as who sets rows aside begins
+        released = beside.submit(let_out)
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while not (cycle.sql(waiting) or released.done()):
+            time.sleep(0.05)
+        quarantine.store(connection, run_id, quarantine.RESULTS, pl.DataFrame())
+        connection.commit()
+        with pytest.raises(InputError, match="no such row in the quarantine"):
+            released.result(timeout=60)
 
 
 def test_too_many_rows_fail_the_run_and_all_of_them_are_kept(cycle):
