@@ -106,10 +106,18 @@ def test_a_run_that_lost_shards_when_their_number_was_changed_fails(
 ):
     """Airflow removes their tasks, and calls what is left a success."""
     monkeypatch.setenv("SOLAR_HOME", str(tmp_path))
-    monkeypatch.setattr("solar_airflow.ending.open_database", lambda _: database.connect())
+    monkeypatch.setattr("solar_airflow.ending.open_database", lambda *_: database.connect())
     with database.connect() as connection:
         for shard in (0, 1):
             runs.start(connection, tick=TICK, airflow_run_id="ours", seed=7, shard=shard, shards=4)
         connection.execute("UPDATE simulation_runs SET status = 'completed' WHERE shard < 2")
-    with pytest.raises(ResultsError, match=r"shards 2, 3 of this run .*clear the run as a whole"):
-        CleanUpOperator(task_id="clean_up").execute({"dag_run": SimpleNamespace(run_id="ours")})
+    task = CleanUpOperator(task_id="clean_up")
+    for _ in range(2):  # to clear this task alone helps nobody
+        with pytest.raises(ResultsError, match=r"shards 2, 3 .*clear the run as a whole") as caught:
+            task.execute({"dag_run": SimpleNamespace(run_id="ours")})
+        record_failure({"run_id": "ours", "task_instance": task, "exception": caught.value})
+    with database.connect() as connection:
+        told = connection.execute("SELECT status::text, error FROM simulation_runs ORDER BY shard")
+        assert told.fetchall() == 2 * [("completed", None)] + 2 * [
+            ("failed", f"clean_up: {caught.value}")
+        ]

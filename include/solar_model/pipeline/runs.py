@@ -245,11 +245,11 @@ def outcome(connection: Connection, airflow_run_id: str) -> dict[str, Any] | Non
 
 
 def unfinished(connection: Connection, airflow_run_id: str) -> list[int]:
-    """Shards of an Airflow run that have begun, or are to begin, and have not ended."""
+    """Shards of an Airflow run that have not ended well: also those that never began."""
     with connection.transaction():
         rows = connection.execute(
             "SELECT DISTINCT shard FROM simulation_runs "
-            "WHERE airflow_run_id = %s AND status = 'running' ORDER BY shard",
+            "WHERE airflow_run_id = %s AND status::text IN ('running', 'failed') ORDER BY shard",
             (airflow_run_id,),
         ).fetchall()
     return [shard for (shard,) in rows]
