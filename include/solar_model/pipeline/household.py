@@ -71,6 +71,7 @@ SELECT extract(epoch FROM run.tick)::bigint AS tick, quarantine.stage, quarantin
 FROM quarantine JOIN simulation_runs AS run ON run.id = simulation_run_id
 WHERE quarantine.user_id IN (%(user_id)s, upper(%(user_id)s))
   AND run.tick BETWEEN %(first)s AND %(last)s
+  AND quarantine.released_at IS NULL
 ORDER BY run.tick DESC
 LIMIT %(most)s
 """

@@ -93,6 +93,8 @@ def test_it_says_when_it_was_set_aside(connection, stored):
     assert household.history(connection, ANNA, TICK_0, TICK_0)["set_aside"] == [told]
     assert household.history(connection, BERT, TICK_0, TICK_0)["set_aside"] == []
     assert household.history(connection, ANNA, TICK_0 + TICK, TICK_0 + TICK)["set_aside"] == []
+    connection.execute("UPDATE quarantine SET released_at = now()")
+    assert household.history(connection, ANNA, TICK_0, TICK_0)["set_aside"] == []
 
 
 def test_its_system_is_what_the_household_query_says(connection):
