@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.conftest import ROOT
 from tests.support.days import ROWS, fill, restore, rows
 
 from solar_model.pipeline.housekeeping import back_up_days, drop_old_days
 from solar_model.pipeline.housekeeping.backups import back_up, file_name, holds
 from solar_model.pipeline.housekeeping.partitions import days
 from solar_model.settings import Settings, load_settings
+from solar_stack.postgres_wheel import locate
 
 NOW = datetime(2026, 6, 12, 0, 37, tzinfo=UTC)
 YESTERDAY, OLD = date(2026, 6, 11), date(2026, 3, 1)
@@ -179,6 +183,34 @@ def test_a_damaged_backup_is_kept_aside_and_the_day_can_be_restored(connection, 
     connection.commit()
     restore(database, first.with_name(file_name(YESTERDAY, 2)))
     assert rows(connection) == now
+
+
+def test_a_backup_that_was_cut_off_is_not_taken_for_restored(connection, database, config):
+    """By the commands that docs/housekeeping.md gives."""
+    fill(connection, YESTERDAY)
+    full = rows(connection)
+    back_up_days(connection, config, NOW)
+    [file] = files(config, YESTERDAY, 1)
+    whole = file.read_text()
+    [shown] = re.findall(r"```sh\n(for .*?)```", (ROOT / "docs/housekeeping.md").read_text(), re.S)
+    commands = shown.replace(".solar/backups", str(config.backup_folder))
+    path = f"{locate(None)}:{os.environ['PATH']}"
+    environment = os.environ | {"DSN": database.conninfo, "PATH": path}
+
+    def restored() -> str:
+        connection.execute("TRUNCATE energy_data")
+        connection.commit()
+        return subprocess.run(
+            ["bash", "-c", commands], env=environment, capture_output=True, text=True, timeout=60
+        ).stdout
+
+    assert "not restored" not in restored()
+    assert rows(connection) == full
+    for length in (len(whole) - 1, whole.index("\n", len(whole) // 2) + 1):
+        file.write_text(whole[:length])
+        told = restored()
+        assert (rows(connection) == full) is (f"{file} is not restored" not in told)
+    assert rows(connection) == []
 
 
 def test_days_before_the_year_1000_have_files_of_their_own(connection, config):
