@@ -190,9 +190,9 @@ def _model(model: Results) -> Iterable[str]:
     parts = ("read", "move_in", "step", "write")
     yield (
         "One tick from file to file, as `solar simulate` does it, in a process that has done it "
-        "before. On average a household costs less in a large community, as a small one pays what "
-        "a run of any size costs, and a large one uses more than one processor; what each further "
-        "household adds to the row above hardly changes. By part: processor time per household."
+        "before. A household costs less in a large community: a small one pays what a run of any "
+        "size costs, and beyond 65,536 households several processors work at a step. *Each "
+        "further* is what a household adds to the row above. By part: processor time per household."
     )
     rows = []
     further = each_further_us({int(size): tick["tick_s"] for size, tick in model["tick"].items()})
