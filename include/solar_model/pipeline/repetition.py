@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 
+from solar_model.community.weather.record import joint_record
+from solar_model.community.weather.specs import choices
 from solar_model.errors import ConfigurationError
 from solar_model.ticks import tick_index
 
@@ -49,6 +51,15 @@ def weather_of(
     return in_spans({tick: _or(recorded.get(tick, (None, None))[1], configured) for tick in ticks})
 
 
+def _or(recorded: Any, configured: str) -> Any:
+    if recorded is None:
+        return configured
+    if isinstance(recorded, dict) and "open-meteo" in recorded:
+        # it may lack places: of another shard, or of households that came later
+        return [recorded, *choices(configured)]
+    return recorded
+
+
 def in_spans(weather: Mapping[datetime, Any]) -> Any:
     """The weather of consecutive ticks, as `solar_model.run_simulation` takes it."""
     spans = []
@@ -58,18 +69,15 @@ def in_spans(weather: Mapping[datetime, Any]) -> Any:
     return spans[0]["weather"] if len(spans) == 1 else {"spans": spans}
 
 
-def _or(recorded: Any, configured: str) -> Any:
-    return configured if recorded is None else recorded
-
-
 def _recorded(connection: Connection, ticks: Sequence[datetime]) -> dict[datetime, tuple[int, Any]]:
     """Seed and weather that each tick was last computed with, where it was; a try is none."""
     with connection.transaction():  # leaves none open behind it
         rows = connection.execute(
             """
-            SELECT DISTINCT ON (tick) tick, seed, weather FROM simulation_runs
-            WHERE tick BETWEEN %s AND %s AND weather IS NOT NULL ORDER BY tick, shard
+            SELECT tick, (array_agg(seed ORDER BY shard))[1], jsonb_agg(weather ORDER BY shard)
+            FROM simulation_runs
+            WHERE tick BETWEEN %s AND %s AND weather IS NOT NULL GROUP BY tick ORDER BY tick
             """,
             (ticks[0], ticks[-1]),
         ).fetchall()
-    return {tick: (seed, weather) for tick, seed, weather in rows}
+    return {tick: (seed, joint_record(weathers)) for tick, seed, weathers in rows}

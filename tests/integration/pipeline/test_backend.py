@@ -253,12 +253,36 @@ def test_a_user_with_two_systems_is_set_aside_with_the_reason_and_the_others_are
     assert all(len(rows_of(connection, user)) == 1 for user in others)
 
 
+def documented(word: str) -> list[str]:
+    """Statements of the documentation in which there is a word."""
+    page = (PROJECT_ROOT / "docs/backend.md").read_text()
+    blocks = re.findall(r"```sql\n(.*?)```", page, re.S)
+    return [block for block in blocks if word in block]
+
+
+def test_the_queries_of_the_documentation_give_a_household_its_day_and_its_months(
+    community, connection
+):
+    community()
+    [(_, generation, consumption, _)] = rows_of(connection, users(connection)[0])
+    [block] = documented("a household's day")
+    named = re.sub(r"user_id = '[^']+'", f"user_id = '{users(connection)[0]}'", block)
+    day, months = named.split(";")[:2]
+    local = datetime(2024, 6, 11, 19, 0)  # in Berlin
+    [(*known, surplus)] = connection.execute(day).fetchall()
+    assert known == [local, generation, consumption]
+    assert surplus == pytest.approx(generation - consumption)
+    assert connection.execute(months).fetchall() == [
+        (datetime(2024, 6, 1), 1, generation, consumption)
+    ]
+
+
 def test_the_query_of_the_documentation_makes_two_systems_one_household(
     community, connection, tmp_path, monkeypatch
 ):
-    [page] = re.findall(r"```sql\n(.*?)```", (PROJECT_ROOT / "docs/backend.md").read_text(), re.S)
+    [statement] = documented("user_systems")
     query = tmp_path / "households.sql"
-    query.write_text(page)
+    query.write_text(statement)
     monkeypatch.setenv("SOLAR_HOUSEHOLDS_SQL", str(query))
     twice = users(connection)[0]
     community()

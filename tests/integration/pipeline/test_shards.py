@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.support.open_meteo import serving
 
 from solar_model.errors import ConfigurationError
 from solar_model.files import read_results
@@ -19,7 +20,7 @@ from solar_model.pipeline.references import Cycle
 from solar_model.pipeline.repetition import seed_of, weather_of
 from solar_model.pipeline.snapshot import take_snapshot
 from solar_model.runner.work import simulate_file
-from solar_model.settings import PROJECT_ROOT, load_settings
+from solar_model.settings import PROJECT_ROOT, load_settings, settings
 from solar_model.ticks import timestamp_text
 
 NOON = datetime(2024, 6, 10, 17, tzinfo=UTC)
@@ -40,7 +41,9 @@ def community(connection):
     return connection
 
 
-def run_shard(connection, folder: Path, tick: datetime, shard: int, shards: int) -> Path:
+def run_shard(
+    connection, folder: Path, tick: datetime, shard: int, shards: int, weather: str = "stochastic"
+) -> Path:
     """The steps of a shard's cycle that decide about rows, without Airflow; its results."""
     part = {"shard": shard, "shards": shards}
     run_id = runs.start(connection, tick=tick, airflow_run_id=f"{tick} of {shards}", seed=7, **part)
@@ -48,9 +51,7 @@ def run_shard(connection, folder: Path, tick: datetime, shard: int, shards: int)
     snapshot = take_snapshot(
         connection, tick=tick, sql_file=QUERY, folder=folder / str(shard), **part
     )
-    written, _ = households.write_input(
-        connection, cycle, snapshot, load_settings(weather="stochastic")
-    )
+    written, _ = households.write_input(connection, cycle, snapshot, load_settings(weather=weather))
     results = simulate_file(written.path, folder)
     insert(
         connection,
@@ -233,6 +234,29 @@ def test_what_a_tick_was_computed_with_is_known_from_any_of_its_shards(community
     run_shard(community, tmp_path, NOON, 1, 3)
     assert seed_of(community, [NOON], None, 1) == 7
     assert weather_of(community, [NOON], None, "0.9") == "stochastic"
+
+
+def test_each_shard_has_the_weather_of_its_own_places(community, tmp_path, monkeypatch):
+    # of a service, which is asked for the places of a shard alone, each far from all others
+    community.execute(
+        "UPDATE user_systems SET longitude = -80, latitude = 40 + solar_shard(user_id::text, 3)"
+    )
+    community.commit()
+
+    def run_all(shards: int) -> None:
+        for shard in range(shards):
+            run_shard(community, tmp_path / str(shards), NOON, shard, shards, "open-meteo")
+
+    with serving() as server:
+        monkeypatch.setenv("SOLAR_OPEN_METEO_URL", server.url)
+        settings.cache_clear()
+        run_all(3)
+        first = stored(community)
+        assert [query["latitude"] for _, query in server.asked] == ["40", "41", "42"]
+        run_all(3)
+        run_all(1)
+        assert stored(community) == first
+        assert len(server.asked) == 3, "what is recorded is not asked for again"
 
 
 def test_a_tick_that_is_split_anew_counts_nobody_twice(community, tmp_path):

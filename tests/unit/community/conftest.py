@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.community.open_meteo_server import OpenMeteoServer
+from tests.support.open_meteo import OpenMeteoServer, serving
 
 from solar_model.community.weather.open_meteo import OpenMeteo
 
 
 @pytest.fixture
 def server() -> Iterator[OpenMeteoServer]:
-    with OpenMeteoServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+    with serving() as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.community.open_meteo_server import (
+from tests.support.open_meteo import (
     LONG_AGO,
     RECENT,
     Answer,
@@ -180,10 +180,20 @@ def test_a_record_repeats_a_run_without_the_network(server: OpenMeteoServer) -> 
             np.testing.assert_array_equal(values, getattr(sky, name))
     assert len(server.asked) == asked
     assert again.record() == record
-    with pytest.raises(WeatherError, match="recorded open-meteo weather has nothing for"):
-        again.sky(*sun_over(RECENT + timedelta(days=1), [52.5]))
-    with pytest.raises(WeatherError, match="recorded open-meteo weather has nothing for"):
-        again.sky(*sun_over(RECENT, [10.0]))
+
+
+@pytest.mark.usefixtures("configured")
+def test_only_places_that_a_record_lacks_are_asked_for(server: OpenMeteoServer) -> None:
+    weather = open_weather("open-meteo", seed=1)
+    tick, sun = sun_over(RECENT, [52.5, 53.0])
+    before = weather.sky(tick, sun)
+    server.script = [status(400, "maintenance")]
+    again = open_weather(weather.record(), seed=1)
+    with pytest.raises(WeatherError, match="maintenance"):
+        again.sky(*sun_over(RECENT, [10.0, 52.5]))
+    later = open_weather(weather.record(), seed=1).sky(*sun_over(RECENT, [10.0, 52.5, 53.0]))
+    assert [query["latitude"] for _, query in server.asked] == ["52.5,53", "10", "10"]
+    np.testing.assert_array_equal(later.temp_air_c[1:], before.temp_air_c)
 
 
 @pytest.mark.usefixtures("configured")

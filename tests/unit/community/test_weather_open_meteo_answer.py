@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.unit.community.open_meteo_server import RECENT, OpenMeteoServer, changed, good, sun_over
+from tests.support.open_meteo import RECENT, OpenMeteoServer, changed, good, sun_over
 
 from solar_model.community.weather.open_meteo import OpenMeteo
 from solar_model.errors import WeatherError

@@ -2,7 +2,8 @@
 
 Cells are grouped into coarse cells of 0.25 degrees, the size of the weather models behind the
 service, and asked for a UTC day at a time. What came is kept in memory for the life of the
-provider, and goes into its record, from which a run can be repeated without the network.
+provider, and goes into its record, from which a run can be repeated without the network; only
+for places that it does not hold, as of households that came later, is the service asked again.
 """
 
 from __future__ import annotations
@@ -59,18 +60,29 @@ class OpenMeteo:
         Before the first repetition of a request that may pass; doubles with each one [s].
     answer_timeout_s : float
         For one answer [s].
+    recorded : mapping, optional
+        What stands below ``open-meteo`` in the record of an earlier run; it is not asked for again.
+
+    Raises
+    ------
+    InputError
+        When the record is not of that form.
     """
 
     name = "open-meteo"
 
     def __init__(
-        self, url: str, pause_s: float = PAUSE_S, answer_timeout_s: float = ANSWER_TIMEOUT_S
+        self,
+        url: str,
+        pause_s: float = PAUSE_S,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+        recorded: Mapping[str, Any] | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._pause_s = pause_s
         self._timeout_s = (CONNECT_TIMEOUT_S, answer_timeout_s)
         self._days: dict[tuple[int, Place], Day] = {}
-        self._used: dict[int, dict[Place, list[float]]] = {}
+        self._used = {} if recorded is None else _read(recorded)
 
     def sky(self, tick: int, sun: Sun) -> Sky:
         """Weather of one tick; asks the service when the day of the tick is not known yet."""
@@ -171,63 +183,31 @@ class OpenMeteo:
         return response, b"".join(pieces)
 
 
-class RecordedOpenMeteo:
-    """Open-Meteo's weather of an earlier run, from its record.
-
-    Parameters
-    ----------
-    recorded : mapping
-        What stands below ``open-meteo`` in ``OpenMeteo.record()``.
-
-    Raises
-    ------
-    InputError
-        When it is not of that form.
-    """
-
-    name = "open-meteo (recorded)"
-
-    def __init__(self, recorded: Mapping[str, Any]) -> None:
-        self._recorded = recorded
-        try:
-            places = [_place(*cell) for cell in recorded["cells"]]
-            self._used = {
-                int(tick): {
-                    place: usable(value, tick, place)
-                    for place, value in zip(places, values, strict=True)
-                    if value is not None
-                }
-                for tick, values in recorded["ticks"].items()
+def _read(recorded: Mapping[str, Any]) -> dict[int, dict[Place, list[float]]]:
+    """Values of a record, by tick and place."""
+    try:
+        places = [_place(*cell) for cell in recorded["cells"]]
+        return {
+            int(tick): {
+                place: usable(value, tick, place)
+                for place, value in zip(places, values, strict=True)
+                if value is not None
             }
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            OverflowError,
-            AttributeError,
-            WeatherError,
-        ) as error:
-            raise InputError(
-                "recorded open-meteo weather cannot be read",
-                expected='{"cells": [[latitude, longitude], …], "ticks": {"<tick>": [[…], …]}}',
-                hint=str(error),
-            ) from error
-
-    def sky(self, tick: int, sun: Sun) -> Sky:
-        """The recorded weather of one tick."""
-        places, place_of_cell = coarse_places(sun)
-        used = self._used.get(tick, {})
-        for place in places:
-            if place not in used:
-                raise WeatherError(
-                    f"the recorded open-meteo weather has nothing for {tick_start(tick):%F %R} "
-                    f"UTC at {coordinates(place)}; name another weather for this run"
-                )
-        return _sky(used, places, place_of_cell)
-
-    def record(self) -> dict[str, Any]:
-        """The record itself."""
-        return {"open-meteo": self._recorded}
+            for tick, values in recorded["ticks"].items()
+        }
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        WeatherError,
+    ) as error:
+        raise InputError(
+            "recorded open-meteo weather cannot be read",
+            expected='{"cells": [[latitude, longitude], …], "ticks": {"<tick>": [[…], …]}}',
+            hint=str(error),
+        ) from error
 
 
 def coarse_places(sun: Sun) -> tuple[list[Place], NDArray[np.intp]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -33,6 +34,33 @@ def record_of_tick(record: Any, tick: int) -> Any:
             }
         }
     return record
+
+
+def joint_record(records: Sequence[Any]) -> Any:
+    """One record of a tick that several runs have computed, each for its part of the community.
+
+    Parameters
+    ----------
+    records : sequence of object
+        Of each, as `record_of_tick` gives it; where they are of different providers, the first
+        counts. What is of a place of its own is taken from all.
+    """
+    first = records[0]
+    if not (isinstance(first, dict) and "open-meteo" in first):
+        return first
+    parts = [one["open-meteo"] for one in records if isinstance(one, dict) and "open-meteo" in one]
+    ticks: dict[str, dict[tuple[float, float], Any]] = {}
+    for part in reversed(parts):  # the first has the last word
+        for tick, values in part["ticks"].items():
+            here = zip(map(tuple, part["cells"]), values, strict=True)
+            ticks.setdefault(tick, {}).update({cell: value for cell, value in here if value})
+    cells = sorted({cell for known in ticks.values() for cell in known})
+    return {
+        "open-meteo": {
+            "cells": [list(cell) for cell in cells],
+            "ticks": {tick: [known.get(cell) for cell in cells] for tick, known in ticks.items()},
+        }
+    }
 
 
 def record_of_ticks(record: Any, first: int, last: int) -> Any:

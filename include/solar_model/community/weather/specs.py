@@ -10,7 +10,7 @@ from typing import Any
 from solar_model.community.sun import Sun
 from solar_model.community.weather.choices import Open, Span, Weather
 from solar_model.community.weather.given import ClearSkyFactor, GivenIrradiance
-from solar_model.community.weather.open_meteo import OpenMeteo, RecordedOpenMeteo
+from solar_model.community.weather.open_meteo import OpenMeteo
 from solar_model.community.weather.sky import QUANTITIES, Sky
 from solar_model.community.weather.stochastic import StochasticClouds
 from solar_model.community.weather.typical_year import TypicalYear
@@ -59,11 +59,22 @@ def open_weather(spec: Any, seed: int) -> Weather:
     WeatherError
         When no provider can be opened; says why for each.
     """
-    spec = _from_text(spec)
-    specs = list(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else [spec]
+    specs = choices(spec)
     if not specs:
         raise _unknown(spec)
     return Weather([(one, _opener(one, seed)) for one in specs])
+
+
+def choices(spec: Any) -> list[Any]:
+    """What a specification names, in order of preference.
+
+    Raises
+    ------
+    InputError
+        When text in it cannot be read.
+    """
+    spec = _from_text(spec)
+    return list(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else [spec]
 
 
 def files_in(spec: Any) -> set[str]:
@@ -169,7 +180,7 @@ def _opener(spec: Any, seed: int) -> Open:
 def _mapping_opener(spec: Mapping[str, Any], seed: int) -> Open:
     keys = set(spec)
     if keys == {"open-meteo"}:
-        return lambda: RecordedOpenMeteo(spec["open-meteo"])
+        return lambda: OpenMeteo(settings().open_meteo_url, recorded=spec["open-meteo"])
     if keys == {"spans"}:
         return lambda: RecordedSpans(spec["spans"], seed)
     if keys == {"file", "sha256"} and all(isinstance(value, str) for value in spec.values()):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -113,6 +115,15 @@ class OpenMeteoServer(ThreadingHTTPServer):
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.asked_at: list[float] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+@contextmanager
+def serving() -> Iterator[OpenMeteoServer]:
+    """A server that answers while the block runs."""
+    with OpenMeteoServer() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 class Handler(BaseHTTPRequestHandler):
