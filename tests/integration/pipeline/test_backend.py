@@ -267,7 +267,7 @@ def test_the_queries_of_the_documentation_give_a_household_its_day_and_its_month
     [(_, generation, consumption, _)] = rows_of(connection, users(connection)[0])
     [block] = documented("a household's day")
     named = re.sub(r"user_id = '[^']+'", f"user_id = '{users(connection)[0]}'", block)
-    day, months = named.split(";")[:2]
+    day, months, _ = named.split(";\n")
     local = datetime(2024, 6, 11, 19, 0)  # in Berlin
     [(*known, surplus)] = connection.execute(day).fetchall()
     assert known == [local, generation, consumption]
