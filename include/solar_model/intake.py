@@ -89,7 +89,7 @@ def broken_rules(
     for breach in breaches(model, frame):
         rows = breach.rows
         if breach.rule == "unique":  # no user, or no time, is not the same one twice
-            keys = frame.select(pl.col("^user_id|timestamp$").is_not_null())
+            keys = frame.select(pl.col("^(user_id|timestamp)$").is_not_null())
             rows = rows.filter(keys[rows].select(pl.all_horizontal(pl.all())).to_series())
         elif breach.rule == "not_null" and breach.column in unreadable:
             rows = rows.filter(~rows.is_in(unreadable[breach.column].rows.implode()))

@@ -33,7 +33,7 @@ from solar_model.errors import InputError
 from solar_model.ticks import parse_tick, tick_index, tick_start
 
 # Households of a block at most. Smaller blocks would fit a cache, but two threads then wait for
-# each other at every step of numpy: at a quarter of this size a tick takes half as long again.
+# each other at every step of numpy: at a quarter of this size a step takes half as long again.
 BLOCK_SIZE = 65_536
 
 # No clock on Earth is further from its sun: that of western China is three hours ahead.
@@ -262,5 +262,7 @@ def _warn_of_far_clocks(households: Households, at: datetime) -> None:
             "their people rise and sleep at the wrong time. Mend longitude or timezone of the "
             "households or, for those that name none, SOLAR_SITE_LONGITUDE_DEG or "
             "SOLAR_SITE_TIMEZONE.",
-            *(far, len(households), FAR_HOURS),
+            far,
+            len(households),
+            FAR_HOURS,
         )
